@@ -4,3 +4,4 @@
 #include "cmd/command.h"
 
 extern const CmdCommand cmd_completion;
+extern const CmdCommand cmd_down;

@@ -5,6 +5,7 @@
 
 /* One row a sub-command, in the order of help. */
 static const CmdCommand *const table[] = {
+	&cmd_down,
 	&cmd_completion,
 };
 
