@@ -1,0 +1,3 @@
+#include "esp/error.h"
+
+G_DEFINE_QUARK(espalier - esp - error - quark, esp_error)

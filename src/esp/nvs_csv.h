@@ -1,0 +1,30 @@
+/* esp/nvs_csv.h — the CSV of Espressif's esp-idf-nvs-partition-gen, both ways. Pure; any thread.
+ *
+ * Header `key,type,encoding,value` in any order, further columns ignored; RFC 4180 quoting; lines
+ * that begin with '#' are dropped before anything else, even within quotes, as the generator does.
+ * Encodings: u8 i8 u16 i16 u32 i32 u64 i64 (decimal), string, hex2bin, base64, binary.
+ * Stricter than the generator where it would write a damaged partition: unknown type words, rows
+ * before a namespace, duplicates, empty keys and names that are not ASCII are errors. */
+#pragma once
+
+#include "esp/nvs.h"
+
+enum {
+	ESP_NVS_CSV_MAX_BYTES = 8 * 1024 * 1024, /* one text */
+	ESP_NVS_CSV_MAX_COLUMNS = 64,
+};
+
+/* Gives the bytes of a `file` row's path, yours, or NULL with an error. */
+typedef GBytes *(*EspNvsCsvLoad)(const char *path, gpointer user_data, GError **error);
+
+/* Reads a CSV into entries, in its order, with an ESP_NVS_NAMESPACE entry for each namespace row.
+ * `load` serves rows of type `file`; NULL refuses them. Yours, or NULL with ESP_ERROR_INVALID,
+ * _DUPLICATE_KEY, _TOO_LARGE ("line 3: …") or what `load` said. */
+EspNvsContents *esp_nvs_csv_read(const char *text, gsize size_bytes, EspNvsCsvLoad load,
+				 gpointer user_data, GError **error);
+
+/* Writes the CSV from which the generator makes the bytes of esp_nvs_image_new for the same
+ * entries; blobs are base64. Yours, or NULL with ESP_ERROR_INVALID for what the generator's CSV
+ * cannot carry: keys of one namespace that do not follow each other, strings with a carriage return
+ * or with a line that begins with '#'. */
+char *esp_nvs_csv_write(const EspNvsEntry *entries, gsize n_entries, GError **error);
