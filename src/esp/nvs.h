@@ -128,6 +128,10 @@ typedef struct {
 	GPtrArray *values;   /* private */
 } EspNvsContents;
 
+/* Empty, for sources of this room that fill it. Yours. */
+EspNvsContents *esp_nvs_contents_new(void);
+
+/* NULL is nothing. */
 void esp_nvs_contents_free(EspNvsContents *contents);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EspNvsContents, esp_nvs_contents_free)
 

@@ -1,0 +1,240 @@
+#include "esp/error.h"
+#include "esp/nvs.h"
+
+#include <string.h>
+
+/* One row a type; integers have a range. */
+typedef struct {
+	EspNvsType type;
+	const char *name;
+	gint64 min;
+	guint64 max; /* 0 = not an integer */
+} TypeRow;
+
+static const TypeRow type_rows[] = {
+	{ESP_NVS_U8, "u8", 0, G_MAXUINT8},    {ESP_NVS_I8, "i8", G_MININT8, G_MAXINT8},
+	{ESP_NVS_U16, "u16", 0, G_MAXUINT16}, {ESP_NVS_I16, "i16", G_MININT16, G_MAXINT16},
+	{ESP_NVS_U32, "u32", 0, G_MAXUINT32}, {ESP_NVS_I32, "i32", G_MININT32, G_MAXINT32},
+	{ESP_NVS_U64, "u64", 0, G_MAXUINT64}, {ESP_NVS_I64, "i64", G_MININT64, G_MAXINT64},
+	{ESP_NVS_STRING, "string", 0, 0},     {ESP_NVS_BLOB, "blob", 0, 0},
+};
+
+static const TypeRow *row_of(EspNvsType type)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(type_rows); i++)
+		if (type_rows[i].type == type)
+			return &type_rows[i];
+	return NULL;
+}
+
+EspNvsEntry esp_nvs_unsigned(const char *space, const char *key, EspNvsType type, guint64 value)
+{
+	return (EspNvsEntry){.space = space, .key = key, .type = type, .value.u = value};
+}
+
+EspNvsEntry esp_nvs_signed(const char *space, const char *key, EspNvsType type, gint64 value)
+{
+	return (EspNvsEntry){.space = space, .key = key, .type = type, .value.i = value};
+}
+
+EspNvsEntry esp_nvs_string(const char *space, const char *key, const char *text)
+{
+	return (EspNvsEntry){
+		.space = space, .key = key, .type = ESP_NVS_STRING, .value.text = text};
+}
+
+EspNvsEntry esp_nvs_blob(const char *space, const char *key, const void *data, gsize size_bytes)
+{
+	return (EspNvsEntry){.space = space,
+			     .key = key,
+			     .type = ESP_NVS_BLOB,
+			     .value.blob = {.data = data, .size_bytes = size_bytes}};
+}
+
+const char *esp_nvs_type_name(EspNvsType type)
+{
+	const TypeRow *row = row_of(type);
+
+	return row == NULL ? NULL : row->name;
+}
+
+gboolean esp_nvs_type_from_name(const char *name, EspNvsType *type)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(type_rows); i++)
+		if (strcmp(type_rows[i].name, name) == 0) {
+			*type = type_rows[i].type;
+			return TRUE;
+		}
+	return FALSE;
+}
+
+gboolean esp_nvs_type_range(EspNvsType type, gint64 *min, guint64 *max)
+{
+	const TypeRow *row = row_of(type);
+
+	if (row == NULL || row->max == 0)
+		return FALSE;
+	*min = row->min;
+	*max = row->max;
+	return TRUE;
+}
+
+/* " (from Secret 'x')", or nothing. */
+static const char *origin_before(const EspNvsEntry *entry)
+{
+	return entry->origin == NULL ? "" : " (from ";
+}
+
+static const char *origin_name(const EspNvsEntry *entry)
+{
+	return entry->origin == NULL ? "" : entry->origin;
+}
+
+static const char *origin_after(const EspNvsEntry *entry)
+{
+	return entry->origin == NULL ? "" : ")";
+}
+
+static gboolean entry_fails(GError **error, int code, const EspNvsEntry *entry, const char *what)
+{
+	g_set_error(error, ESP_ERROR, code, "key '%s.%s' %s%s%s%s", entry->space, entry->key, what,
+		    origin_before(entry), origin_name(entry), origin_after(entry));
+	return FALSE;
+}
+
+static gboolean name_is_ascii(const char *name)
+{
+	for (const char *c = name; *c != '\0'; c++)
+		if (*c < ' ' || *c > '~')
+			return FALSE;
+	return TRUE;
+}
+
+static gboolean space_check(const EspNvsEntry *entry, GError **error)
+{
+	gsize length = entry->space == NULL ? 0 : strlen(entry->space);
+
+	if (length >= 1 && length <= ESP_NVS_NAME_MAX && name_is_ascii(entry->space))
+		return TRUE;
+	if (length == 0)
+		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
+			    "key '%s' has no namespace; NVS wants 1 to %d characters%s%s%s",
+			    entry->key == NULL ? "" : entry->key, ESP_NVS_NAME_MAX,
+			    origin_before(entry), origin_name(entry), origin_after(entry));
+	else if (length > ESP_NVS_NAME_MAX)
+		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
+			    "namespace '%s' has %" G_GSIZE_FORMAT
+			    " characters, NVS allows %d%s%s%s",
+			    entry->space, length, ESP_NVS_NAME_MAX, origin_before(entry),
+			    origin_name(entry), origin_after(entry));
+	else
+		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
+			    "namespace '%s' has a character other than printable ASCII%s%s%s",
+			    entry->space, origin_before(entry), origin_name(entry),
+			    origin_after(entry));
+	return FALSE;
+}
+
+static gboolean key_check(const EspNvsEntry *entry, GError **error)
+{
+	gsize length = entry->key == NULL ? 0 : strlen(entry->key);
+	g_autofree char *what = NULL;
+
+	if (length >= 1 && length <= ESP_NVS_NAME_MAX && name_is_ascii(entry->key))
+		return TRUE;
+	if (length == 0) {
+		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
+			    "namespace '%s' has an empty key; NVS wants 1 to %d characters%s%s%s",
+			    entry->space, ESP_NVS_NAME_MAX, origin_before(entry),
+			    origin_name(entry), origin_after(entry));
+		return FALSE;
+	}
+	if (length <= ESP_NVS_NAME_MAX)
+		return entry_fails(error, ESP_ERROR_INVALID, entry,
+				   "has a character other than printable ASCII");
+	what = g_strdup_printf("has %" G_GSIZE_FORMAT " characters, NVS allows %d", length,
+			       ESP_NVS_NAME_MAX);
+	return entry_fails(error, ESP_ERROR_INVALID, entry, what);
+}
+
+static gboolean integer_check(const EspNvsEntry *entry, const TypeRow *row, GError **error)
+{
+	g_autofree char *what = NULL;
+
+	if (row->min < 0) {
+		if (entry->value.i >= row->min && entry->value.i <= (gint64)row->max)
+			return TRUE;
+		what = g_strdup_printf("is %" G_GINT64_FORMAT
+				       ", which does not fit %s (%" G_GINT64_FORMAT
+				       " to %" G_GUINT64_FORMAT ")",
+				       entry->value.i, row->name, row->min, row->max);
+	} else {
+		if (entry->value.u <= row->max)
+			return TRUE;
+		what = g_strdup_printf("is %" G_GUINT64_FORMAT
+				       ", which does not fit %s (0 to %" G_GUINT64_FORMAT ")",
+				       entry->value.u, row->name, row->max);
+	}
+	return entry_fails(error, ESP_ERROR_INVALID, entry, what);
+}
+
+static gboolean string_check(const EspNvsEntry *entry, GError **error)
+{
+	g_autofree char *what = NULL;
+	gsize length;
+
+	if (entry->value.text == NULL)
+		return entry_fails(error, ESP_ERROR_INVALID, entry, "is a string without a value");
+	length = strlen(entry->value.text);
+	if (length >= ESP_NVS_STRING_MAX) {
+		what = g_strdup_printf("is a string of %" G_GSIZE_FORMAT
+				       " bytes, NVS allows %d; a blob may be longer",
+				       length, ESP_NVS_STRING_MAX - 1);
+		return entry_fails(error, ESP_ERROR_TOO_LARGE, entry, what);
+	}
+	if (!g_utf8_validate(entry->value.text, (gssize)length, NULL))
+		return entry_fails(error, ESP_ERROR_INVALID, entry,
+				   "is a string that is not UTF-8; make it a blob");
+	return TRUE;
+}
+
+static gboolean blob_check(const EspNvsEntry *entry, GError **error)
+{
+	g_autofree char *what = NULL;
+
+	if (entry->value.blob.data == NULL && entry->value.blob.size_bytes > 0)
+		return entry_fails(error, ESP_ERROR_INVALID, entry, "is a blob without its bytes");
+	if (entry->value.blob.size_bytes <= ESP_NVS_BLOB_MAX)
+		return TRUE;
+	what = g_strdup_printf("is a blob of %" G_GSIZE_FORMAT " bytes, NVS allows %d",
+			       entry->value.blob.size_bytes, ESP_NVS_BLOB_MAX);
+	return entry_fails(error, ESP_ERROR_TOO_LARGE, entry, what);
+}
+
+gboolean esp_nvs_entry_check(const EspNvsEntry *entry, GError **error)
+{
+	const TypeRow *row;
+
+	if (!space_check(entry, error))
+		return FALSE;
+	if (entry->type == ESP_NVS_NAMESPACE)
+		return TRUE;
+	if (!key_check(entry, error))
+		return FALSE;
+	row = row_of(entry->type);
+	if (row == NULL)
+		return entry_fails(error, ESP_ERROR_INVALID, entry, "has a type that NVS has not");
+	if (row->max != 0)
+		return integer_check(entry, row, error);
+	return entry->type == ESP_NVS_STRING ? string_check(entry, error)
+					     : blob_check(entry, error);
+}
+
+int esp_nvs_entry_compare(const EspNvsEntry *a, const EspNvsEntry *b)
+{
+	int difference = strcmp(a->space, b->space);
+
+	if (difference != 0 || a->key == b->key)
+		return difference;
+	return a->key == NULL ? -1 : b->key == NULL ? 1 : strcmp(a->key, b->key);
+}

@@ -1,0 +1,456 @@
+#include "esp/nvs_mount.h"
+
+#include "esp/bytes.h"
+#include "esp/error.h"
+#include "esp/nvs_scan.h"
+
+#include <string.h>
+
+void nvs_volume_clear(NvsVolume *volume)
+{
+	g_clear_pointer(&volume->pages, g_free);
+	g_clear_pointer(&volume->used, g_ptr_array_unref);
+	g_clear_pointer(&volume->free, g_ptr_array_unref);
+}
+
+/* ---- Pages ---- */
+
+static gboolean all_ones(const guint8 *bytes, gsize size_bytes)
+{
+	return bytes[0] == 0xFF && memcmp(bytes, bytes + 1, size_bytes - 1) == 0;
+}
+
+static gboolean page_load(NvsPage *page, GError **error)
+{
+	guint32 state = esp_get_le32(page->bytes);
+
+	page->sequence = esp_get_le32(page->bytes + 4);
+	page->next_free = ESP_NVS_PAGE_ENTRIES;
+	if (state == NVS_PAGE_UNUSED) {
+		page->state = all_ones(page->bytes, ESP_NVS_PAGE_BYTES) ? NVS_PAGE_UNUSED
+									: NVS_PAGE_CORRUPT;
+		return TRUE;
+	}
+	if (!nvs_page_header_ok(page->bytes) ||
+	    (state != NVS_PAGE_ACTIVE && state != NVS_PAGE_FULL && state != NVS_PAGE_FREEING)) {
+		page->state = NVS_PAGE_CORRUPT;
+		return TRUE;
+	}
+	if (page->bytes[8] < NVS_VERSION_2) {
+		g_set_error(
+			error, ESP_ERROR, ESP_ERROR_NOT_SUPPORTED,
+			"NVS page with sequence number %u has format version 0x%02x, newer than "
+			"0x%02x: the device refuses the partition, too",
+			page->sequence, page->bytes[8], NVS_VERSION_2);
+		return FALSE;
+	}
+	page->state = state;
+	return TRUE;
+}
+
+static gint compare_sequence(gconstpointer a, gconstpointer b)
+{
+	const NvsPage *page_a = *(const NvsPage *const *)a, *page_b = *(const NvsPage *const *)b;
+
+	if (page_a->sequence != page_b->sequence)
+		return page_a->sequence < page_b->sequence ? -1 : 1;
+	return page_a < page_b ? -1 : page_a > page_b;
+}
+
+static gboolean pages_load(NvsVolume *volume, GError **error)
+{
+	for (gsize i = 0; i < volume->n_pages; i++) {
+		NvsPage *page = &volume->pages[i];
+
+		page->bytes = volume->image + i * ESP_NVS_PAGE_BYTES;
+		if (!page_load(page, error))
+			return FALSE;
+		g_ptr_array_add(page->state == NVS_PAGE_UNUSED || page->state == NVS_PAGE_CORRUPT
+					? volume->free
+					: volume->used,
+				page);
+	}
+	g_ptr_array_sort(volume->used, compare_sequence);
+	if (volume->used->len > 0) {
+		const NvsPage *last = g_ptr_array_index(volume->used, volume->used->len - 1);
+
+		volume->next_sequence = last->sequence + 1;
+	}
+	return TRUE;
+}
+
+/* ---- Flash ---- */
+
+gboolean nvs_volume_write(NvsVolume *volume, guint8 *at, const guint8 *data, gsize size_bytes,
+			  GError **error)
+{
+	for (gsize i = 0; i < size_bytes; i++)
+		at[i] &= data[i];
+	return volume->flash == NULL ||
+	       volume->flash->write((gsize)(at - volume->image), data, size_bytes,
+				    volume->flash->user_data, error);
+}
+
+gboolean nvs_volume_mark(NvsVolume *volume, NvsPage *page, guint first, guint n, guint state,
+			 GError **error)
+{
+	guint8 bitmap[ESP_NVS_PAGE_BYTES / 128];
+	guint first_word = first / 16, word = (first + n - 1) / 16;
+
+	G_STATIC_ASSERT(sizeof bitmap == NVS_ENTRIES_OFFSET - NVS_BITMAP_OFFSET);
+	memcpy(bitmap, page->bytes + NVS_BITMAP_OFFSET, sizeof bitmap);
+	for (guint i = first; i < first + n; i++) {
+		guint shift = 2 * (i % 4);
+
+		bitmap[i / 4] = (guint8)((bitmap[i / 4] & ~(3U << shift)) | state << shift);
+	}
+	for (;; word--) {
+		if (!nvs_volume_write(volume, page->bytes + NVS_BITMAP_OFFSET + 4 * (gsize)word,
+				      bitmap + 4 * (gsize)word, 4, error))
+			return FALSE;
+		if (word == first_word)
+			return TRUE;
+	}
+}
+
+gboolean nvs_volume_set_page_state(NvsVolume *volume, NvsPage *page, guint32 state, GError **error)
+{
+	guint8 word[4];
+
+	esp_put_le32(word, state);
+	page->state = state;
+	return nvs_volume_write(volume, page->bytes, word, sizeof word, error);
+}
+
+/* Marked first, so that a cut in the middle of the erasing cannot leave what looks like a page. */
+static gboolean page_erase(NvsVolume *volume, NvsPage *page, GError **error)
+{
+	if (page->state != NVS_PAGE_CORRUPT &&
+	    !nvs_volume_set_page_state(volume, page, NVS_PAGE_CORRUPT, error))
+		return FALSE;
+	memset(page->bytes, 0xFF, ESP_NVS_PAGE_BYTES);
+	page->state = NVS_PAGE_UNUSED;
+	return volume->flash == NULL || volume->flash->erase((gsize)(page->bytes - volume->image),
+							     volume->flash->user_data, error);
+}
+
+gboolean nvs_volume_free_page(NvsVolume *volume, NvsPage *page, GError **error)
+{
+	g_ptr_array_remove(volume->used, page);
+	g_ptr_array_add(volume->free, page);
+	return page_erase(volume, page, error);
+}
+
+NvsPage *nvs_volume_activate(NvsVolume *volume, GError **error)
+{
+	guint8 header[NVS_BITMAP_OFFSET];
+	NvsPage *page;
+
+	if (volume->free->len == 0) {
+		g_set_error_literal(error, ESP_ERROR, ESP_ERROR_TOO_LARGE,
+				    "the NVS partition has no free page left");
+		return NULL;
+	}
+	page = g_ptr_array_steal_index(volume->free, 0);
+	g_ptr_array_add(volume->used, page);
+	if (page->state == NVS_PAGE_CORRUPT && !page_erase(volume, page, error))
+		return NULL;
+	nvs_page_header_encode(NVS_PAGE_ACTIVE, volume->next_sequence, header);
+	page->state = NVS_PAGE_ACTIVE;
+	page->sequence = volume->next_sequence++;
+	page->next_free = 0;
+	return nvs_volume_write(volume, page->bytes, header, sizeof header, error) ? page : NULL;
+}
+
+gboolean nvs_volume_append(NvsVolume *volume, NvsPage *page, const NvsItem *item, GError **error)
+{
+	guint8 buffer[ESP_NVS_PAGE_ENTRIES * ESP_NVS_ENTRY_BYTES];
+	guint first = page->next_free, span = nvs_item_span(item);
+	guint8 *at = page->bytes + NVS_ENTRIES_OFFSET + (gsize)first * ESP_NVS_ENTRY_BYTES;
+
+	g_assert(first + span <= ESP_NVS_PAGE_ENTRIES);
+	memset(buffer, 0xFF, sizeof buffer);
+	nvs_item_encode(item, buffer);
+	if (item->data_bytes > 0)
+		memcpy(buffer + ESP_NVS_ENTRY_BYTES, item->data, item->data_bytes);
+	page->next_free += span;
+	if (!nvs_volume_write(volume, at, buffer, ESP_NVS_ENTRY_BYTES, error) ||
+	    !nvs_volume_mark(volume, page, first, 1, NVS_ENTRY_WRITTEN, error))
+		return FALSE;
+	return span == 1 ||
+	       (nvs_volume_write(volume, at + ESP_NVS_ENTRY_BYTES, buffer + ESP_NVS_ENTRY_BYTES,
+				 (gsize)(span - 1) * ESP_NVS_ENTRY_BYTES, error) &&
+		nvs_volume_mark(volume, page, first + 1, span - 1, NVS_ENTRY_WRITTEN, error));
+}
+
+gboolean nvs_volume_copy_items(NvsVolume *volume, const NvsPage *from, NvsPage *to, GError **error)
+{
+	for (guint i = 0, span; i < from->next_free; i += span) {
+		const guint8 *entry = nvs_entry_at(from->bytes, i);
+		guint8 *at =
+			to->bytes + NVS_ENTRIES_OFFSET + (gsize)to->next_free * ESP_NVS_ENTRY_BYTES;
+
+		span = nvs_scan_item(from->bytes, i);
+		if (span == 0) {
+			span = 1;
+			continue;
+		}
+		if (!nvs_volume_write(volume, at, entry, (gsize)span * ESP_NVS_ENTRY_BYTES,
+				      error) ||
+		    !nvs_volume_mark(volume, to, to->next_free, span, NVS_ENTRY_WRITTEN, error))
+			return FALSE;
+		to->next_free += span;
+	}
+	return TRUE;
+}
+
+/* ---- What an interrupted update left ---- */
+
+static gboolean drop(NvsVolume *volume, NvsPage *page, guint index, guint span, GError **error)
+{
+	volume->n_damaged++;
+	return nvs_volume_mark(volume, page, index, span, NVS_ENTRY_ERASED, error);
+}
+
+/* Finds the end of an active page: the first entry that is empty in the bitmap and in its bytes.
+ * One that is empty in the bitmap alone was being written. */
+static gboolean find_end(NvsVolume *volume, NvsPage *page, GError **error)
+{
+	guint end = 0;
+
+	while (end < ESP_NVS_PAGE_ENTRIES && nvs_entry_state(page->bytes, end) != NVS_ENTRY_EMPTY)
+		end++;
+	for (; end < ESP_NVS_PAGE_ENTRIES; end++) {
+		if (esp_get_le32(nvs_entry_at(page->bytes, end)) == 0xFFFFFFFFU)
+			break;
+		if (!drop(volume, page, end, 1, error))
+			return FALSE;
+	}
+	page->next_free = end;
+	return TRUE;
+}
+
+/* Entries of a span that was not written to its end. The first one's span is believed only as far
+ * as the page goes. */
+static guint broken_span(const guint8 *page, guint index)
+{
+	const guint8 *entry = nvs_entry_at(page, index);
+
+	if (!nvs_entry_crc_ok(entry) || !nvs_scan_header_ok(entry, index))
+		return 1;
+	return entry[2];
+}
+
+static gboolean same_name(const guint8 *a, const guint8 *b)
+{
+	return a[0] == b[0] && a[3] == b[3] &&
+	       strncmp((const char *)a + 8, (const char *)b + 8, ESP_NVS_NAME_MAX) == 0;
+}
+
+/* Within the active page, the later one of two of a name is the newer one. */
+static gboolean drop_older(NvsVolume *volume, NvsPage *page, guint index, GError **error)
+{
+	const guint8 *entry = nvs_entry_at(page->bytes, index);
+
+	for (guint i = 0, span; i < index; i += span) {
+		const guint8 *other = nvs_entry_at(page->bytes, i);
+
+		span = nvs_scan_item(page->bytes, i);
+		if (span == 0)
+			span = 1;
+		else if (same_name(entry, other))
+			return nvs_volume_mark(volume, page, i, span, NVS_ENTRY_ERASED, error);
+	}
+	return TRUE;
+}
+
+static gboolean page_check(NvsVolume *volume, NvsPage *page, GError **error)
+{
+	gboolean is_active = page->state == NVS_PAGE_ACTIVE;
+	guint end;
+
+	if (is_active && !find_end(volume, page, error))
+		return FALSE;
+	end = is_active ? page->next_free : ESP_NVS_PAGE_ENTRIES;
+	for (guint i = 0, span; i < end; i += span) {
+		span = 1;
+		if (nvs_entry_state(page->bytes, i) != NVS_ENTRY_WRITTEN)
+			continue;
+		span = nvs_scan_item(page->bytes, i);
+		if (span == 0) {
+			span = broken_span(page->bytes, i);
+			if (!drop(volume, page, i, span, error))
+				return FALSE;
+			if (is_active && i + span > page->next_free)
+				page->next_free = i + span;
+		} else if (is_active && !drop_older(volume, page, i, error)) {
+			return FALSE;
+		}
+	}
+	return TRUE;
+}
+
+/* The last item of all is what a cut update wrote: its predecessor in an earlier page goes. */
+static gboolean drop_predecessor(NvsVolume *volume, GError **error)
+{
+	NvsPage *last_page = g_ptr_array_index(volume->used, volume->used->len - 1);
+	const guint8 *last = NULL;
+
+	for (guint i = 0, span; i < last_page->next_free; i += span) {
+		span = nvs_scan_item(last_page->bytes, i);
+		if (span == 0)
+			span = 1;
+		else
+			last = nvs_entry_at(last_page->bytes, i);
+	}
+	for (guint p = 0; last != NULL && p + 1 < volume->used->len; p++) {
+		NvsPage *page = g_ptr_array_index(volume->used, p);
+
+		if (page->state == NVS_PAGE_FREEING)
+			continue;
+		for (guint i = 0, span; i < page->next_free; i += span) {
+			const guint8 *entry = nvs_entry_at(page->bytes, i);
+			gboolean type_matches =
+				entry[1] == last[1] ||
+				(last[1] == NVS_TYPE_BLOB_INDEX && entry[1] == NVS_TYPE_OLD_BLOB);
+
+			span = nvs_scan_item(page->bytes, i);
+			if (span == 0)
+				span = 1;
+			else if (type_matches && same_name(entry, last))
+				return nvs_volume_mark(volume, page, i, span, NVS_ENTRY_ERASED,
+						       error);
+		}
+	}
+	return TRUE;
+}
+
+/* A page that was being moved is moved again: what had been copied of it is thrown away. */
+static gboolean finish_move(NvsVolume *volume, GError **error)
+{
+	NvsPage *moved = NULL, *last, *fresh;
+
+	for (guint i = 0; i < volume->used->len && moved == NULL; i++) {
+		NvsPage *page = g_ptr_array_index(volume->used, i);
+
+		if (page->state == NVS_PAGE_FREEING)
+			moved = page;
+	}
+	if (moved == NULL)
+		return TRUE;
+	last = g_ptr_array_index(volume->used, volume->used->len - 1);
+	if (last->state == NVS_PAGE_ACTIVE && !nvs_volume_free_page(volume, last, error))
+		return FALSE;
+	fresh = nvs_volume_activate(volume, error);
+	return fresh != NULL && nvs_volume_copy_items(volume, moved, fresh, error) &&
+	       nvs_volume_free_page(volume, moved, error);
+}
+
+/* ---- Blobs ---- */
+
+/* What one namespace and key has of each of the two versions of a blob. */
+typedef struct {
+	gsize bytes[2];
+	guint chunks[2];
+	guint allowed[2]; /* chunks that a valid index wants */
+} BlobParts;
+
+static gboolean index_is_valid(const NvsLiveItem *item, const BlobParts *parts)
+{
+	const guint8 *value = item->entry + 24;
+	guint version = value[5] == 0 ? 0 : 1;
+
+	return (value[5] == 0 || value[5] == NVS_CHUNK_VERSION) &&
+	       parts->chunks[version] == value[4] && parts->bytes[version] == esp_get_le32(value);
+}
+
+static gboolean drop_item(NvsVolume *volume, const NvsLiveItem *item, GError **error)
+{
+	return drop(volume, item->page, item->index, item->span, error);
+}
+
+/* `items` are all of one namespace and key. */
+static gboolean check_blob(NvsVolume *volume, const NvsLiveItem *items, gsize n_items,
+			   GError **error)
+{
+	BlobParts parts = {0};
+
+	for (gsize i = 0; i < n_items; i++)
+		if (items[i].type == NVS_TYPE_BLOB_DATA) {
+			guint version = items[i].chunk < NVS_CHUNK_VERSION ? 0 : 1;
+
+			parts.bytes[version] += esp_get_le16(items[i].entry + 24);
+			parts.chunks[version]++;
+		}
+	for (gsize i = 0; i < n_items; i++) {
+		const guint8 *value = items[i].entry + 24;
+
+		if (items[i].type != NVS_TYPE_BLOB_INDEX)
+			continue;
+		if (index_is_valid(&items[i], &parts))
+			parts.allowed[value[5] == 0 ? 0 : 1] = value[4];
+		else if (!drop_item(volume, &items[i], error))
+			return FALSE;
+	}
+	for (gsize i = 0; i < n_items; i++) {
+		guint version = items[i].chunk < NVS_CHUNK_VERSION ? 0 : 1;
+
+		if (items[i].type == NVS_TYPE_BLOB_DATA &&
+		    items[i].chunk - version * NVS_CHUNK_VERSION >= parts.allowed[version] &&
+		    !drop_item(volume, &items[i], error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean check_blobs(NvsVolume *volume, GError **error)
+{
+	g_autoptr(GArray) items = nvs_volume_items(volume);
+	const NvsLiveItem *all = (const NvsLiveItem *)(const void *)items->data;
+
+	g_array_sort(items, nvs_live_item_compare);
+	for (gsize first = 0, end; first < items->len; first = end) {
+		for (end = first + 1; end < items->len; end++)
+			if (!nvs_live_item_same_key(&all[first], &all[end]))
+				break;
+		if (!check_blob(volume, all + first, end - first, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+/* ---- Mounting ---- */
+
+static gboolean put_right(NvsVolume *volume, gboolean writable, GError **error)
+{
+	for (guint i = 0; i < volume->used->len; i++)
+		if (!page_check(volume, g_ptr_array_index(volume->used, i), error))
+			return FALSE;
+	if (writable && volume->used->len > 0 &&
+	    (!drop_predecessor(volume, error) || !finish_move(volume, error)))
+		return FALSE;
+	return check_blobs(volume, error);
+}
+
+gboolean nvs_volume_mount(NvsVolume *volume, guint8 *image, gsize size_bytes, gboolean writable,
+			  const EspNvsFlash *flash, GError **error)
+{
+	if (size_bytes == 0 || size_bytes % ESP_NVS_PAGE_BYTES != 0 ||
+	    size_bytes > ESP_NVS_MAX_BYTES) {
+		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
+			    "an NVS partition has a multiple of 0x1000 bytes up to 0x%x, not "
+			    "0x%" G_GSIZE_MODIFIER "x",
+			    (guint)ESP_NVS_MAX_BYTES, size_bytes);
+		return FALSE;
+	}
+	*volume = (NvsVolume){
+		.image = image, .n_pages = size_bytes / ESP_NVS_PAGE_BYTES, .flash = flash};
+	volume->pages = g_new0(NvsPage, volume->n_pages);
+	volume->used = g_ptr_array_new();
+	volume->free = g_ptr_array_new();
+	if (!pages_load(volume, error) || !put_right(volume, writable, error)) {
+		nvs_volume_clear(volume);
+		return FALSE;
+	}
+	return TRUE;
+}

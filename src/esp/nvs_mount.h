@@ -1,0 +1,74 @@
+/* esp/nvs_mount.h — a partition mounted from bytes in memory, as nvs_flash_init does it: what a
+ * power cut left is put right, in the image and, if there is one, through the flash callbacks. For
+ * the reader, which mounts a copy, and for updates in place. */
+#pragma once
+
+#include "esp/nvs.h"
+#include "esp/nvs_page.h"
+
+typedef struct {
+	guint8 *bytes; /* within the image */
+	guint32 state; /* as it counts: NVS_PAGE_CORRUPT also for a wrong CRC */
+	guint32 sequence;
+	guint next_free; /* first entry never written; ESP_NVS_PAGE_ENTRIES if there is none */
+} NvsPage;
+
+typedef struct {
+	guint8 *image;
+	gsize n_pages;
+	NvsPage *pages;
+	GPtrArray *used; /* NvsPage, by sequence number */
+	GPtrArray *free; /* NvsPage, next one first */
+	guint32 next_sequence;
+	gsize n_damaged; /* entries dropped at mount */
+	const EspNvsFlash *flash;
+} NvsVolume;
+
+/* One live item: its first entry has a right CRC and all its entries are written. */
+typedef struct {
+	NvsPage *page;
+	guint index;
+	guint order; /* in which a look-up meets it */
+	guint8 space, type, span, chunk;
+	const guint8 *entry; /* 32 bytes; key at 8, value at 24, data after it */
+} NvsLiveItem;
+
+/* Mounts. `writable` does what only a read-write mount does: it drops what an interrupted update
+ * left twice and finishes a page that was being moved. FALSE, `volume` freed, with ESP_ERROR_*. */
+gboolean nvs_volume_mount(NvsVolume *volume, guint8 *image, gsize size_bytes, gboolean writable,
+			  const EspNvsFlash *flash, GError **error);
+
+/* Frees what the volume holds, not the image. */
+void nvs_volume_clear(NvsVolume *volume);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(NvsVolume, nvs_volume_clear)
+
+/* All live items (NvsLiveItem) in the order of a look-up. Yours. */
+GArray *nvs_volume_items(const NvsVolume *volume);
+
+/* By namespace, key, chunk, then order of look-up: for g_array_sort. */
+gint nvs_live_item_compare(gconstpointer a, gconstpointer b);
+
+/* TRUE if both are of one namespace and key. */
+gboolean nvs_live_item_same_key(const NvsLiveItem *a, const NvsLiveItem *b);
+
+/* Writes to flash what clears bits, at `at` within the image. */
+gboolean nvs_volume_write(NvsVolume *volume, guint8 *at, const guint8 *data, gsize size_bytes,
+			  GError **error);
+
+/* Gives entries first … first + n - 1 of a page a state, the last words first. */
+gboolean nvs_volume_mark(NvsVolume *volume, NvsPage *page, guint first, guint n, guint state,
+			 GError **error);
+
+gboolean nvs_volume_set_page_state(NvsVolume *volume, NvsPage *page, guint32 state, GError **error);
+
+/* Erases a page and appends it to the free ones. */
+gboolean nvs_volume_free_page(NvsVolume *volume, NvsPage *page, GError **error);
+
+/* Takes a free page into use. ESP_ERROR_TOO_LARGE if there is none. Borrowed. */
+NvsPage *nvs_volume_activate(NvsVolume *volume, GError **error);
+
+/* Appends the live items of `from` to `to`, which has room. */
+gboolean nvs_volume_copy_items(NvsVolume *volume, const NvsPage *from, NvsPage *to, GError **error);
+
+/* Appends an item with its data at the next free entries of `page`, which has room. */
+gboolean nvs_volume_append(NvsVolume *volume, NvsPage *page, const NvsItem *item, GError **error);

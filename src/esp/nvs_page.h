@@ -1,0 +1,89 @@
+/* esp/nvs_page.h — the bytes of a page and of an entry, shared by the sources of esp/nvs.h.
+ *
+ *     page:  0 state word, 4 sequence, 8 version, 28 CRC over 4..27, 32 bitmap (2 bits an entry),
+ * 64 entries entry: 0 namespace index, 1 type, 2 span, 3 chunk, 4 CRC over 0..3 and 8..31, 8 key,
+ * 24 value */
+#pragma once
+
+#include "esp/nvs.h"
+
+enum {
+	NVS_BITMAP_OFFSET = 32,
+	NVS_ENTRIES_OFFSET = 64,
+	NVS_VERSION_1 = 0xFF, /* blobs in one piece */
+	NVS_VERSION_2 = 0xFE,
+	NVS_CHUNK_NONE = 0xFF, /* of every entry but a blob's data */
+	NVS_CHUNK_VERSION =
+		0x80, /* chunk numbers of a blob's one version start at 0, of the other here */
+	NVS_CHUNK_MAX_BYTES = 4000,
+	NVS_KEY_BYTES = 16,
+	NVS_NAMESPACE_INDEX_MAX = 254,
+};
+
+/* Types that are in partitions but are none of EspNvsType. */
+enum {
+	NVS_TYPE_OLD_BLOB = 0x41,
+	NVS_TYPE_BLOB_DATA = 0x42,
+	NVS_TYPE_BLOB_INDEX = 0x48,
+	NVS_TYPE_FLOAT = 0x24,
+	NVS_TYPE_DOUBLE = 0x28,
+};
+
+/* State words of a page: bits go from 1 to 0 only. */
+#define NVS_PAGE_UNUSED 0xFFFFFFFFU
+#define NVS_PAGE_ACTIVE 0xFFFFFFFEU
+#define NVS_PAGE_FULL 0xFFFFFFFCU
+#define NVS_PAGE_FREEING 0xFFFFFFF8U
+#define NVS_PAGE_CORRUPT 0xFFFFFFF0U
+
+/* States of an entry in the bitmap. */
+enum { NVS_ENTRY_EMPTY = 3, NVS_ENTRY_WRITTEN = 2, NVS_ENTRY_ILLEGAL = 1, NVS_ENTRY_ERASED = 0 };
+
+/* An entry to be encoded. `value` is of a fixed type or a blob's index; for strings and blob data
+ * it is made of `data`, which follows in the next entries. */
+typedef struct {
+	guint8 space;
+	guint8 type;
+	guint8 chunk;
+	const char *key;
+	guint8 value[8];
+	const guint8 *data;
+	gsize data_bytes;
+} NvsItem;
+
+/* Entries that an item takes: one, and those of its data. */
+guint nvs_item_span(const NvsItem *item);
+
+/* TRUE for types whose data follow in further entries. */
+gboolean nvs_type_is_variable(guint type);
+
+/* The first entry of an item. */
+void nvs_item_encode(const NvsItem *item, guint8 entry[static ESP_NVS_ENTRY_BYTES]);
+
+/* The value field of a fixed type: low bytes, the rest 0xFF. */
+void nvs_value_encode(const EspNvsEntry *entry, guint8 value[static 8]);
+
+/* The value field of a blob's index. */
+void nvs_blob_index_encode(gsize size_bytes, guint n_chunks, guint8 chunk_start,
+			   guint8 value[static 8]);
+
+void nvs_page_header_encode(guint32 state, guint32 sequence,
+			    guint8 header[static NVS_BITMAP_OFFSET]);
+
+/* TRUE if the header's own CRC is right. */
+gboolean nvs_page_header_ok(const guint8 *page);
+
+guint nvs_entry_state(const guint8 *page, guint index);
+void nvs_entry_set_state(guint8 *page, guint index, guint state);
+
+static inline const guint8 *nvs_entry_at(const guint8 *page, guint index)
+{
+	return page + NVS_ENTRIES_OFFSET + (gsize)index * ESP_NVS_ENTRY_BYTES;
+}
+
+/* TRUE if the entry's CRC is right. */
+gboolean nvs_entry_crc_ok(const guint8 *entry);
+
+/* TRUE if the data of the string or blob part at `entry` have the right CRC. The span lies in the
+ * page. */
+gboolean nvs_entry_data_ok(const guint8 *entry);

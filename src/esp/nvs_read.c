@@ -1,0 +1,247 @@
+#include "esp/bytes.h"
+#include "esp/error.h"
+#include "esp/nvs.h"
+#include "esp/nvs_mount.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+EspNvsContents *esp_nvs_contents_new(void)
+{
+	EspNvsContents *contents = g_new0(EspNvsContents, 1);
+
+	contents->names = g_string_chunk_new(256);
+	contents->values = g_ptr_array_new_with_free_func(g_free);
+	return contents;
+}
+
+void esp_nvs_contents_free(EspNvsContents *contents)
+{
+	if (contents == NULL)
+		return;
+	g_string_chunk_free(contents->names);
+	g_ptr_array_unref(contents->values);
+	g_free(contents->entries);
+	g_free(contents);
+}
+
+/* What is being read. */
+typedef struct {
+	EspNvsContents *contents;
+	GArray *entries;
+	const char *spaces[256]; /* by index; NULL where nothing is reached by a name */
+	EspNvsReadFlags flags;
+} Reader;
+
+static const char *keep_name(Reader *reader, const guint8 *name)
+{
+	gsize length = strnlen((const char *)name, ESP_NVS_NAME_MAX);
+
+	return g_string_chunk_insert_len(reader->contents->names, (const char *)name,
+					 (gssize)length);
+}
+
+/* Copies and ends with a NUL, so that strings are safe whatever was stored. */
+static guint8 *keep_value(Reader *reader, gsize size_bytes)
+{
+	guint8 *copy = g_malloc0(size_bytes + 1);
+
+	g_ptr_array_add(reader->contents->values, copy);
+	return copy;
+}
+
+/* A name leads to the first index that was given to it. */
+static void read_spaces(Reader *reader, const GArray *items)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+	for (guint i = 0; i < items->len; i++) {
+		const NvsLiveItem *item = &g_array_index(items, NvsLiveItem, i);
+		guint8 index = item->entry[24];
+		const char *name;
+
+		if (item->space != 0 || item->type != ESP_NVS_U8 || index == 0 ||
+		    index > NVS_NAMESPACE_INDEX_MAX)
+			continue;
+		name = keep_name(reader, item->entry + 8);
+		if (g_hash_table_add(seen, (gpointer)name) && reader->spaces[index] == NULL)
+			reader->spaces[index] = name;
+	}
+}
+
+static guint64 unsigned_of(const guint8 *value, guint size_bytes)
+{
+	guint64 bits = esp_get_le64(value);
+
+	return size_bytes == 8 ? bits : bits & ((G_GUINT64_CONSTANT(1) << (8 * size_bytes)) - 1);
+}
+
+static gint64 signed_of(const guint8 *value, guint size_bytes)
+{
+	guint64 bits = unsigned_of(value, size_bytes);
+	guint64 sign = G_GUINT64_CONSTANT(1) << (8 * size_bytes - 1);
+
+	return (gint64)((bits ^ sign) - sign);
+}
+
+static gboolean read_data(Reader *reader, const NvsLiveItem *item, EspNvsEntry *entry)
+{
+	gsize size_bytes = esp_get_le16(item->entry + 24);
+	guint8 *copy;
+
+	if (!nvs_entry_data_ok(item->entry))
+		return FALSE;
+	copy = keep_value(reader, size_bytes);
+	memcpy(copy, item->entry + ESP_NVS_ENTRY_BYTES, size_bytes);
+	if (item->type == ESP_NVS_STRING) {
+		entry->value.text = (const char *)copy;
+	} else {
+		entry->type = ESP_NVS_BLOB;
+		entry->value.blob.data = copy;
+		entry->value.blob.size_bytes = size_bytes;
+	}
+	return TRUE;
+}
+
+/* `items` are all of this namespace and key, sorted by chunk. The mount has seen that the chunks'
+ * number and sizes are those of the index. */
+static gboolean read_blob(Reader *reader, const NvsLiveItem *index, const NvsLiveItem *items,
+			  gsize n_items, EspNvsEntry *entry)
+{
+	const guint8 *value = index->entry + 24;
+	gsize size_bytes = esp_get_le32(value), at = 0;
+	guint next = value[5], end = next + value[4];
+	guint8 *copy = keep_value(reader, size_bytes);
+
+	for (gsize i = 0; i < n_items && next < end; i++) {
+		gsize part_bytes;
+
+		if (items[i].type != NVS_TYPE_BLOB_DATA || items[i].chunk != next)
+			continue;
+		part_bytes = esp_get_le16(items[i].entry + 24);
+		if (!nvs_entry_data_ok(items[i].entry) || part_bytes > size_bytes - at)
+			return FALSE;
+		memcpy(copy + at, items[i].entry + ESP_NVS_ENTRY_BYTES, part_bytes);
+		at += part_bytes;
+		next++;
+	}
+	entry->type = ESP_NVS_BLOB;
+	entry->value.blob.data = copy;
+	entry->value.blob.size_bytes = size_bytes;
+	return next == end && at == size_bytes;
+}
+
+/* The one that a look-up meets first. */
+static const NvsLiveItem *first_of(const Reader *reader, const NvsLiveItem *items, gsize n_items)
+{
+	const NvsLiveItem *found = NULL, *old_blob = NULL;
+
+	for (gsize i = 0; i < n_items; i++) {
+		const NvsLiveItem *item = &items[i];
+
+		if (item->type == NVS_TYPE_OLD_BLOB)
+			old_blob = old_blob == NULL ? item : old_blob;
+		else if (item->type != NVS_TYPE_BLOB_DATA &&
+			 (found == NULL || item->order < found->order))
+			found = item;
+	}
+	if (found == NULL && (reader->flags & ESP_NVS_READ_OLD_BLOBS) != 0)
+		return old_blob;
+	return found;
+}
+
+static void read_key(Reader *reader, const NvsLiveItem *items, gsize n_items)
+{
+	const NvsLiveItem *item = first_of(reader, items, n_items);
+	EspNvsEntry entry = {.space = reader->spaces[items[0].space]};
+	gboolean readable = TRUE;
+
+	if (item == NULL || entry.space == NULL || item->type == NVS_TYPE_FLOAT ||
+	    item->type == NVS_TYPE_DOUBLE)
+		return;
+	entry.key = keep_name(reader, item->entry + 8);
+	entry.type = (EspNvsType)item->type;
+	if (item->type == NVS_TYPE_BLOB_INDEX)
+		readable = read_blob(reader, item, items, n_items, &entry);
+	else if (nvs_type_is_variable(item->type))
+		readable = read_data(reader, item, &entry);
+	else if ((item->type & 0x10) != 0)
+		entry.value.i = signed_of(item->entry + 24, item->type & 0x0F);
+	else
+		entry.value.u = unsigned_of(item->entry + 24, item->type & 0x0F);
+	if (readable)
+		g_array_append_val(reader->entries, entry);
+	else
+		reader->contents->n_damaged++;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	return esp_nvs_entry_compare(a, b);
+}
+
+static void read_keys(Reader *reader, GArray *items)
+{
+	const NvsLiveItem *all = (const NvsLiveItem *)(const void *)items->data;
+
+	g_array_sort(items, nvs_live_item_compare);
+	for (gsize first = 0, end; first < items->len; first = end) {
+		for (end = first + 1; end < items->len; end++)
+			if (!nvs_live_item_same_key(&all[first], &all[end]))
+				break;
+		if (all[first].space != 0)
+			read_key(reader, all + first, end - first);
+	}
+	qsort(reader->entries->data, reader->entries->len, sizeof(EspNvsEntry), compare_entries);
+}
+
+/* A partition without a free page can only be mounted read-only, unless a page is being moved. */
+static gboolean mounts_writable(const guint8 *data, gsize size_bytes)
+{
+	if (size_bytes < ESP_NVS_MIN_BYTES)
+		return FALSE;
+	for (gsize at = 0; at < size_bytes; at += ESP_NVS_PAGE_BYTES) {
+		guint32 state = esp_get_le32(data + at);
+
+		if ((state != NVS_PAGE_ACTIVE && state != NVS_PAGE_FULL) ||
+		    !nvs_page_header_ok(data + at))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+EspNvsContents *esp_nvs_read(const guint8 *data, gsize size_bytes, EspNvsReadFlags flags,
+			     GError **error)
+{
+	gboolean size_ok = size_bytes > 0 && size_bytes % ESP_NVS_PAGE_BYTES == 0 &&
+			   size_bytes <= ESP_NVS_MAX_BYTES;
+	g_autofree guint8 *copy = size_ok ? g_memdup2(data, size_bytes) : NULL;
+	g_autoptr(EspNvsContents) contents = NULL;
+	g_autoptr(GArray) items = NULL;
+	g_auto(NvsVolume) volume = {0};
+	Reader reader = {.flags = flags};
+
+	if (!nvs_volume_mount(&volume, copy, size_bytes,
+			      size_ok && mounts_writable(data, size_bytes), NULL, error))
+		return NULL;
+	contents = esp_nvs_contents_new();
+	contents->n_damaged = volume.n_damaged;
+	reader.contents = contents;
+	reader.entries = g_array_new(FALSE, FALSE, sizeof(EspNvsEntry));
+	items = nvs_volume_items(&volume);
+	read_spaces(&reader, items);
+	read_keys(&reader, items);
+	contents->n_entries = reader.entries->len;
+	contents->entries = (EspNvsEntry *)(void *)g_array_free(reader.entries, FALSE);
+	return g_steal_pointer(&contents);
+}
+
+const EspNvsEntry *esp_nvs_find(const EspNvsContents *contents, const char *space, const char *key)
+{
+	EspNvsEntry wanted = {.space = space, .key = key};
+
+	if (contents->n_entries == 0)
+		return NULL;
+	return bsearch(&wanted, contents->entries, contents->n_entries, sizeof wanted,
+		       compare_entries);
+}

@@ -1,0 +1,12 @@
+/* esp/nvs_scan.h — which entries of a page are the start of a whole item. */
+#pragma once
+
+#include <glib.h>
+
+/* TRUE if the fields of a first entry at `index` agree with each other and with the page's end. Its
+ * CRC and the entries' states are not looked at. */
+gboolean nvs_scan_header_ok(const guint8 *entry, guint index);
+
+/* The number of entries of the item that starts at `index` of `page`; 0 if none does, or not all of
+ * it is written. Reads nothing beyond the page. */
+guint nvs_scan_item(const guint8 *page, guint index);
