@@ -58,9 +58,10 @@
 #define WIRE_NVS_SETTINGS "settings"
 
 /* The device's own partition, namespace `espalier`. */
-#define WIRE_NVS_OWN_BOOTS "boots"     /* u32: times it was switched on or restarted */
-#define WIRE_NVS_OWN_RESTART "restart" /* u32: wire_hash of the command id that restarted it last  \
-					*/
+#define WIRE_NVS_OWN_BOOTS "boots" /* u32: times it was switched on or restarted */
+#define WIRE_NVS_OWN_RESTART                                                                       \
+	"restart" /* u32: wire_hash of the command id that restarted it last                       \
+		   */
 
 /* Values of mqtt/conv. */
 #define WIRE_CONVENTION_HOMIE5 "homie5"
