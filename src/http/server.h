@@ -89,12 +89,13 @@ gboolean http_server_set_certificate(HttpServer *server, const char *certificate
 /* Open connections at this moment. Any thread. */
 guint http_server_n_connections(HttpServer *server);
 
-/* Ends all streams and what is deferred (503), closes every connection, waits for handlers that
- * run, and removes the unix socket. Not from a handler. NULL is nothing. */
+/* Ends all streams, closes every connection (also those whose answer is deferred), waits for
+ * handlers that run, and removes the unix socket. Not from a handler. NULL is nothing. */
 void http_server_free(HttpServer *server);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HttpServer, http_server_free)
 
-/* The request. Strings are borrowed and live as long as the exchange. */
+/* The request. Strings are borrowed: method, path, body and peer live as long as the exchange,
+ * values of query and header until the handler returns (copy them for a deferred answer). */
 const char *http_exchange_method(const HttpExchange *exchange); /* "GET" … */
 /* Percent-decoded, without the query; an encoded NUL stays "%00". Starts with '/'. */
 const char *http_exchange_path(const HttpExchange *exchange);
