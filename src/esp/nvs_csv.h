@@ -18,8 +18,9 @@ enum {
 typedef GBytes *(*EspNvsCsvLoad)(const char *path, gpointer user_data, GError **error);
 
 /* Reads a CSV into entries, in its order, with an ESP_NVS_NAMESPACE entry for each namespace row.
- * `load` serves rows of type `file`; NULL refuses them. Yours, or NULL with ESP_ERROR_INVALID,
- * _DUPLICATE_KEY, _TOO_LARGE ("line 3: …") or what `load` said. */
+ * They are not sorted, so esp_nvs_find does not apply. `load` serves rows of type `file`; NULL
+ * refuses them. Yours, or NULL with ESP_ERROR_INVALID, _DUPLICATE_KEY, _TOO_LARGE ("line 3: …") or
+ * what `load` said. */
 EspNvsContents *esp_nvs_csv_read(const char *text, gsize size_bytes, EspNvsCsvLoad load,
 				 gpointer user_data, GError **error);
 

@@ -192,7 +192,9 @@ static void read_keys(Reader *reader, GArray *items)
 		if (all[first].space != 0)
 			read_key(reader, all + first, end - first);
 	}
-	qsort(reader->entries->data, reader->entries->len, sizeof(EspNvsEntry), compare_entries);
+	if (reader->entries->len > 1)
+		qsort(reader->entries->data, reader->entries->len, sizeof(EspNvsEntry),
+		      compare_entries);
 }
 
 /* A partition without a free page can only be mounted read-only, unless a page is being moved. */
