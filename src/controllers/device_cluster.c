@@ -1,0 +1,240 @@
+/* A DeviceCluster: the broker is its own, the server listens there, people have their users. */
+#include "controllers/cluster_users.h"
+#include "controllers/world.h"
+
+#include "base/digest.h"
+#include "base/timezone.h"
+
+#include <string.h>
+
+enum {
+	SWEEP_INTERVAL_S = 10 * 60,
+	BROKER_RETRY_S = 2,
+};
+
+static void set_broker_false(json_t *status, gint64 generation, const char *reason,
+			     gboolean transient, const char *message)
+{
+	kube_condition_set(status, MODEL_CONDITION_BROKER_READY, KUBE_FALSE, reason, generation,
+			   "%s", message);
+	world_set_ready(status, generation, reason, transient, message);
+}
+
+/* The server's own session, with a password that lives as long as this process. */
+static gboolean listen_to_devices(World *world, const char *key, const ModelDeviceCluster *cluster,
+				  GError **error)
+{
+	BrokerEndpoint endpoint = broker_endpoint(world->broker);
+	FleetSessionStatus session;
+	FleetSessionOptions options = {
+		.host = endpoint.host,
+		.port = endpoint.port,
+		.ca_pem = endpoint.ca_pem,
+		.user = BROKER_SERVER_USER,
+		.password = world->server_password,
+		.root = cluster->root_topic,
+	};
+	gboolean is_new = !fleet_session_status(world->fleet, key, &session);
+
+	if (!broker_ensure_user(world->broker, BROKER_SERVER_USER, world->server_password,
+				BROKER_ROLE_SERVER, error) ||
+	    !fleet_session_ensure(world->fleet, key, &options, error))
+		return FALSE;
+	if (is_new) {
+		g_autofree char *reference = g_strconcat(MODEL_KIND_DEVICE_CLUSTER "/", key, NULL);
+
+		world_enqueue_devices_reached(world, reference);
+	}
+	return TRUE;
+}
+
+/* TRUE if the broker is ours, up, and listened to; else the conditions say why not. */
+static gboolean take_broker(World *world, const char *key, const ModelDeviceCluster *cluster,
+			    json_t *status)
+{
+	gint64 generation = cluster->meta.generation;
+	BrokerStatus broker = {0};
+	g_autoptr(GError) error = NULL;
+
+	if (world->broker == NULL) {
+		set_broker_false(status, generation, MODEL_REASON_BROKER_UNREACHABLE, FALSE,
+				 "this process runs without a local broker");
+		return FALSE;
+	}
+	if (!broker_claim(world->broker, key, cluster->root_topic, &error)) {
+		gboolean claimed = g_error_matches(error, BROKER_ERROR, BROKER_ERROR_CLAIMED);
+
+		set_broker_false(status, generation,
+				 claimed ? MODEL_REASON_ALREADY_CLAIMED
+					 : MODEL_REASON_BROKER_UNREACHABLE,
+				 !claimed, error->message);
+		return FALSE;
+	}
+	broker_status(world->broker, &broker);
+	base_json_set_string(status, "brokerVersion",
+			     broker.version[0] != '\0' ? broker.version : NULL);
+	if (!broker.up || !listen_to_devices(world, key, cluster, &error)) {
+		set_broker_false(status, generation, MODEL_REASON_BROKER_UNREACHABLE, TRUE,
+				 error != NULL ? error->message : broker.reason);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+static void set_counts(World *world, const char *key, json_t *status)
+{
+	FleetSessionStatus session = {0};
+
+	if (!fleet_session_status(world->fleet, key, &session))
+		memset(&session, 0, sizeof session);
+	json_object_set_new(status, "devices", json_integer((json_int_t)session.devices));
+	json_object_set_new(status, "online", json_integer((json_int_t)session.online));
+}
+
+static void set_artefacts(World *world, const ModelDeviceCluster *cluster, json_t *status)
+{
+	g_autoptr(ModelStorage) storage = NULL;
+	gint64 generation = cluster->meta.generation;
+
+	if (cluster->storage_name == NULL) {
+		kube_condition_remove(status, MODEL_CONDITION_ARTEFACTS_REACHABLE);
+		return;
+	}
+	storage = world_storage(world, cluster->meta.namespace, cluster->storage_name);
+	if (storage == NULL)
+		kube_condition_set(status, MODEL_CONDITION_ARTEFACTS_REACHABLE, KUBE_FALSE,
+				   MODEL_REASON_STORAGE_NOT_FOUND, generation,
+				   "Storage '%s' is not there: apply it", cluster->storage_name);
+	else if (!kube_condition_is_true(storage->status, MODEL_CONDITION_READY))
+		kube_condition_set(status, MODEL_CONDITION_ARTEFACTS_REACHABLE, KUBE_FALSE,
+				   MODEL_REASON_STORAGE_UNREACHABLE, generation,
+				   "Storage '%s' is not ready", cluster->storage_name);
+	else
+		kube_condition_set(status, MODEL_CONDITION_ARTEFACTS_REACHABLE, KUBE_TRUE,
+				   MODEL_REASON_READY, generation,
+				   "Storage '%s' can be read and written", cluster->storage_name);
+}
+
+static void tell_flip(World *world, const ModelDeviceCluster *cluster, const json_t *before,
+		      const json_t *status)
+{
+	KubeTruth was = kube_condition_truth(before, MODEL_CONDITION_BROKER_READY);
+	KubeTruth is = kube_condition_truth(status, MODEL_CONDITION_BROKER_READY);
+
+	if (was == KUBE_TRUE && is == KUBE_FALSE)
+		world_event(world, KUBE_EVENT_WARNING, &kube_device_clusters, cluster->object,
+			    MODEL_EVENT_BROKER_UNREACHABLE, "%s",
+			    kube_condition_message(status, MODEL_CONDITION_BROKER_READY));
+	else if (was == KUBE_FALSE && is == KUBE_TRUE)
+		world_event(world, KUBE_EVENT_NORMAL, &kube_device_clusters, cluster->object,
+			    MODEL_EVENT_BROKER_RESTORED, "the broker takes connections");
+}
+
+/* Users of the broker that nobody stands for any more: devices deleted while it was away, people
+ * taken out of the list. */
+static void sweep_users(World *world, const ModelDeviceCluster *cluster)
+{
+	g_auto(GStrv) names = broker_list_users(world->broker, NULL);
+	g_autofree char *mine = g_strconcat(cluster->meta.name, ".", NULL);
+
+	for (char **name = names; name != NULL && *name != NULL; name++) {
+		gboolean is_person = strchr(*name, '.') != NULL;
+		gboolean known = is_person ? g_str_has_prefix(*name, mine) &&
+						     cluster_has_user(cluster, *name + strlen(mine))
+					   : kube_cache_has(world->caches[WORLD_DEVICE],
+							    cluster->meta.namespace, *name);
+
+		if (!known)
+			broker_remove_user_async(world->broker, *name, NULL, NULL);
+	}
+}
+
+static void set_endpoint(World *world, json_t *status)
+{
+	BrokerEndpoint endpoint = broker_endpoint(world->broker);
+	g_autofree char *url = g_strdup_printf("mqtts://%s:%u", endpoint.host, endpoint.port);
+
+	base_json_set_string(status, "mqttEndpoint", url);
+}
+
+/* TRUE if all is well. */
+static gboolean judge(World *world, const char *key, const ModelDeviceCluster *cluster,
+		      json_t *status)
+{
+	gint64 generation = cluster->meta.generation;
+	const char *unsupported = model_device_cluster_unsupported(cluster);
+	g_autofree char *zone = NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (unsupported != NULL) {
+		world_set_not_supported(status, generation, unsupported);
+		return FALSE;
+	}
+	if (cluster->time_zone != NULL) {
+		zone = base_timezone_posix(cluster->time_zone, &error);
+		if (zone == NULL) {
+			world_set_ready(status, generation, MODEL_REASON_SPEC_INVALID, FALSE,
+					error->message);
+			return FALSE;
+		}
+	}
+	if (!take_broker(world, key, cluster, status))
+		return FALSE;
+	set_endpoint(world, status);
+	kube_condition_set(status, MODEL_CONDITION_BROKER_READY, KUBE_TRUE, MODEL_REASON_READY,
+			   generation, "the broker takes connections");
+	if (!cluster_users_ensure(world, cluster, &error)) {
+		world_set_ready(status, generation, cluster_users_reason(error), FALSE,
+				error->message);
+		return FALSE;
+	}
+	world_set_ready(status, generation, NULL, FALSE, "devices can connect");
+	return TRUE;
+}
+
+/* Deleted: its broker is free for another cluster. */
+static void give_up(World *world, const char *key)
+{
+	g_autoptr(GPtrArray) others = kube_cache_keys(world->caches[WORLD_CLUSTER]);
+
+	fleet_session_remove(world->fleet, key);
+	if (world->broker != NULL)
+		broker_release(world->broker, key, NULL);
+	for (guint i = 0; i < others->len; i++)
+		world_enqueue(world, WORLD_CLUSTER, g_ptr_array_index(others, i), 0);
+}
+
+KubeResult device_cluster_reconcile(const char *key, gpointer data)
+{
+	World *world = data;
+	g_autoptr(json_t) object = kube_cache_get_by_key(world->caches[WORLD_CLUSTER], key);
+	g_autoptr(ModelDeviceCluster) cluster = NULL;
+	g_autoptr(json_t) before = NULL;
+	g_autoptr(json_t) status = NULL;
+	g_autoptr(GError) error = NULL;
+	gboolean ready = FALSE;
+	KubeResult result;
+
+	if (object == NULL) {
+		give_up(world, key);
+		return kube_done();
+	}
+	before = kube_status_copy(object);
+	status = kube_status_copy(object);
+	cluster = model_device_cluster_from_json(object, &error);
+	if (cluster == NULL) {
+		world_set_ready(status, kube_object_generation(object), MODEL_REASON_SPEC_INVALID,
+				FALSE, error->message);
+		return world_write_status(world, WORLD_CLUSTER, object, status);
+	}
+	ready = judge(world, key, cluster, status);
+	set_counts(world, key, status);
+	set_artefacts(world, cluster, status);
+	tell_flip(world, cluster, before, status);
+	if (ready)
+		sweep_users(world, cluster);
+	result = world_write_status(world, WORLD_CLUSTER, object, status);
+	if (result.outcome != KUBE_RESULT_DONE)
+		return result;
+	return kube_again_after((ready ? SWEEP_INTERVAL_S : BROKER_RETRY_S) * G_USEC_PER_SEC);
+}

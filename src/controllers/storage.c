@@ -1,0 +1,101 @@
+/* A Storage: is the place there, and what does it hold? */
+#include "controllers/world.h"
+
+#include "base/clock.h"
+
+enum {
+	PROBE_INTERVAL_S = 60,
+};
+
+/* With reclaimPolicy Delete, what classes that are gone have left goes, too. */
+static gboolean reclaim(World *world, const ModelStorage *storage, ArtefactPlace *place,
+			GError **error)
+{
+	const char *name_space = storage->meta.namespace;
+	g_auto(GStrv) classes = artefact_place_classes(place, name_space, error);
+
+	if (classes == NULL)
+		return FALSE;
+	for (char **name = classes; *name != NULL; name++)
+		if (!kube_cache_has(world->caches[WORLD_CLASS], name_space, *name) &&
+		    !artefact_place_retain(place, name_space, *name, 0, NULL, NULL, error))
+			return FALSE;
+	return TRUE;
+}
+
+static gboolean look(World *world, const ModelStorage *storage, json_t *status, GError **error)
+{
+	g_autoptr(ArtefactPlace) place = world_place(world, storage, error);
+	guint64 used_bytes = 0, n_objects = 0;
+
+	if (place == NULL || !artefact_place_probe(place, error) ||
+	    (storage->reclaim_delete && !reclaim(world, storage, place, error)) ||
+	    !artefact_place_usage(place, &used_bytes, &n_objects, error))
+		return FALSE;
+	json_object_set_new(status, "usedBytes", json_integer((json_int_t)used_bytes));
+	json_object_set_new(status, "objects", json_integer((json_int_t)n_objects));
+	return TRUE;
+}
+
+static void set_place(const ModelStorage *storage, json_t *status)
+{
+	g_autofree char *place = g_strdup_printf("directory/%s", storage->directory_name);
+
+	base_json_set_string(status, "place", place);
+}
+
+static void probe(World *world, const ModelStorage *storage, json_t *status)
+{
+	gboolean was_ready = kube_condition_is_true(status, MODEL_CONDITION_READY);
+	gboolean was_known = kube_condition_find(status, MODEL_CONDITION_READY) != NULL;
+	g_autoptr(GError) error = NULL;
+	gboolean ready = look(world, storage, status, &error);
+
+	set_place(storage, status);
+	if (ready != was_ready || !was_known) {
+		g_autofree char *now = base_clock_format_time(base_clock_wall_us());
+
+		base_json_set_string(status, "lastProbeTime", now);
+	}
+	if (ready) {
+		world_set_ready(status, storage->meta.generation, NULL, FALSE,
+				"the folder can be written and read");
+		return;
+	}
+	world_set_ready(status, storage->meta.generation, MODEL_REASON_STORAGE_UNREACHABLE, TRUE,
+			error->message);
+	if (was_ready || !was_known)
+		world_event(world, KUBE_EVENT_WARNING, &kube_storages, storage->object,
+			    MODEL_EVENT_STORAGE_UNREACHABLE, "%s", error->message);
+}
+
+KubeResult storage_reconcile(const char *key, gpointer data)
+{
+	World *world = data;
+	g_autoptr(json_t) object = kube_cache_get_by_key(world->caches[WORLD_STORAGE], key);
+	g_autoptr(json_t) status = NULL;
+	g_autoptr(ModelStorage) storage = NULL;
+	g_autoptr(GError) error = NULL;
+	const char *unsupported;
+	KubeResult result;
+
+	if (object == NULL || kube_object_is_deleting(object))
+		return kube_done();
+	status = kube_status_copy(object);
+	storage = model_storage_from_json(object, &error);
+	if (storage == NULL) {
+		world_set_ready(status, kube_object_generation(object), MODEL_REASON_SPEC_INVALID,
+				FALSE, error->message);
+		return world_write_status(world, WORLD_STORAGE, object, status);
+	}
+	unsupported = model_storage_unsupported(storage);
+	if (unsupported != NULL) {
+		world_set_not_supported(status, storage->meta.generation, unsupported);
+		return world_write_status(world, WORLD_STORAGE, object, status);
+	}
+	probe(world, storage, status);
+	result = world_write_status(world, WORLD_STORAGE, object, status);
+	return result.outcome == KUBE_RESULT_DONE
+		       ? kube_again_after(PROBE_INTERVAL_S * G_USEC_PER_SEC)
+		       : result;
+}
