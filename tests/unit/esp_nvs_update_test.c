@@ -1,0 +1,306 @@
+/* Updates in place, with a power cut at every flash operation: the old or the new value is read. */
+#include "esp/error.h"
+#include "esp/nvs.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+enum { SIZE = 0x3000, TIMES = 700, WORD_BYTES = 4 };
+
+/* A flash that keeps what reached it and loses power within its `cut_at`th operation: of a write
+ * the first `cut_words` words arrive, of an erase the first 64 times as many. */
+typedef struct {
+	guint8 *bytes;
+	guint n_operations;
+	guint cut_at;
+	gsize cut_words;
+	guint n_erases;
+} Flash;
+
+static gboolean power_lost(GError **error)
+{
+	g_set_error_literal(error, ESP_ERROR, ESP_ERROR_FLASH, "power lost");
+	return FALSE;
+}
+
+static gboolean flash_write(gsize offset, const guint8 *data, gsize size_bytes, gpointer user_data,
+			    GError **error)
+{
+	Flash *flash = user_data;
+	gboolean cut = flash->n_operations++ == flash->cut_at;
+	gsize n = cut ? MIN(size_bytes, flash->cut_words * WORD_BYTES) : size_bytes;
+
+	assert_int_equal(size_bytes % WORD_BYTES, 0);
+	for (gsize i = 0; i < n; i++)
+		flash->bytes[offset + i] &= data[i];
+	return cut ? power_lost(error) : TRUE;
+}
+
+static gboolean flash_erase(gsize offset, gpointer user_data, GError **error)
+{
+	Flash *flash = user_data;
+	gboolean cut = flash->n_operations++ == flash->cut_at;
+	gsize n = cut ? MIN((gsize)ESP_NVS_PAGE_BYTES, flash->cut_words * WORD_BYTES * 64)
+		      : ESP_NVS_PAGE_BYTES;
+
+	flash->n_erases++;
+	memset(flash->bytes + offset, 0xFF, n);
+	return cut ? power_lost(error) : TRUE;
+}
+
+static EspNvsFlash callbacks(Flash *flash)
+{
+	return (EspNvsFlash){.write = flash_write, .erase = flash_erase, .user_data = flash};
+}
+
+static void assert_value(const guint8 *image, const EspNvsEntry *expected)
+{
+	g_autoptr(EspNvsContents) contents = esp_nvs_read(image, SIZE, 0, NULL);
+	const EspNvsEntry *entry;
+
+	assert_non_null(contents);
+	entry = esp_nvs_find(contents, expected->space, expected->key);
+	assert_non_null(entry);
+	assert_int_equal(entry->type, expected->type);
+	if (expected->type == ESP_NVS_STRING)
+		assert_string_equal(entry->value.text, expected->value.text);
+	else if (expected->type == ESP_NVS_BLOB) {
+		assert_int_equal(entry->value.blob.size_bytes, expected->value.blob.size_bytes);
+		assert_memory_equal(entry->value.blob.data, expected->value.blob.data,
+				    expected->value.blob.size_bytes);
+	} else {
+		assert_int_equal(entry->value.u, expected->value.u);
+	}
+}
+
+static gboolean has_value(const guint8 *image, const EspNvsEntry *expected)
+{
+	g_autoptr(EspNvsContents) contents = esp_nvs_read(image, SIZE, 0, NULL);
+	const EspNvsEntry *entry = esp_nvs_find(contents, expected->space, expected->key);
+
+	if (entry == NULL || entry->type != expected->type)
+		return FALSE;
+	if (expected->type == ESP_NVS_BLOB)
+		return entry->value.blob.size_bytes == expected->value.blob.size_bytes &&
+		       memcmp(entry->value.blob.data, expected->value.blob.data,
+			      expected->value.blob.size_bytes) == 0;
+	if (expected->type == ESP_NVS_STRING)
+		return strcmp(entry->value.text, expected->value.text) == 0;
+	return entry->value.u == expected->value.u;
+}
+
+static void counts_boots_through_many_pages(void **state)
+{
+	guint8 image[SIZE];
+	Flash flash = {.cut_at = G_MAXUINT};
+	guint8 mirror[SIZE];
+	EspNvsFlash port = callbacks(&flash);
+	const EspNvsEntry name = esp_nvs_string("espalier", "name", "probe-1");
+
+	(void)state;
+	memset(image, 0xFF, SIZE);
+	memset(mirror, 0xFF, SIZE);
+	flash.bytes = mirror;
+	assert_true(esp_nvs_set(image, SIZE, &name, &port, NULL));
+	for (guint i = 1; i <= TIMES; i++) {
+		EspNvsEntry boots = esp_nvs_unsigned("espalier", "boots", ESP_NVS_U32, i);
+		g_autoptr(GError) error = NULL;
+
+		if (!esp_nvs_set(image, SIZE, &boots, &port, &error))
+			fail_msg("boot %u: %s", i, error->message);
+		assert_value(image, &boots);
+		assert_memory_equal(image, mirror, SIZE);
+	}
+	assert_value(image, &name);
+	assert_true(flash.n_erases >= 3);
+}
+
+static void writes_nothing_for_an_equal_value(void **state)
+{
+	guint8 image[SIZE];
+	Flash flash = {.cut_at = G_MAXUINT, .bytes = (guint8[SIZE]){0}};
+	EspNvsFlash port = callbacks(&flash);
+	const EspNvsEntry entry = esp_nvs_unsigned("a", "b", ESP_NVS_U32, 7);
+
+	(void)state;
+	memset(image, 0xFF, SIZE);
+	assert_true(esp_nvs_set(image, SIZE, &entry, NULL, NULL));
+	assert_true(esp_nvs_set(image, SIZE, &entry, &port, NULL));
+	assert_int_equal(flash.n_operations, 0);
+}
+
+/* Brings the partition to where the next set has to move a page. */
+static void fill(guint8 *image, guint times)
+{
+	memset(image, 0xFF, SIZE);
+	for (guint i = 0; i < times; i++) {
+		EspNvsEntry entry = esp_nvs_unsigned("a", "n", ESP_NVS_U32, 1000 + i);
+
+		assert_true(esp_nvs_set(image, SIZE, &entry, NULL, NULL));
+	}
+}
+
+static guint cut_erases; /* so that the test sees that pages were moved, too */
+
+static void set_and_cut(const guint8 *before, const EspNvsEntry *old, const EspNvsEntry *fresh,
+			const EspNvsEntry *other)
+{
+	static const gsize words[] = {0, 1, 2, 5, 8, 1000};
+	gboolean finished = FALSE;
+
+	for (guint cut = 0; !finished; cut++)
+		for (gsize w = 0; w < G_N_ELEMENTS(words) && !finished; w++) {
+			guint8 memory[SIZE], mirror[SIZE];
+			Flash flash = {.bytes = mirror, .cut_at = cut, .cut_words = words[w]};
+			EspNvsFlash port = callbacks(&flash);
+
+			memcpy(memory, before, SIZE);
+			memcpy(mirror, before, SIZE);
+			finished = esp_nvs_set(memory, SIZE, fresh, &port, NULL);
+			cut_erases += flash.n_erases;
+			if (!has_value(mirror, fresh) && !has_value(mirror, old))
+				fail_msg("cut at operation %u after %zu words: neither the old "
+					 "nor the new value is there",
+					 cut, words[w]);
+			if (finished)
+				assert_true(has_value(mirror, fresh));
+			assert_value(mirror, other);
+			/* The next boot sets it again. */
+			if (!finished) {
+				memcpy(memory, mirror, SIZE);
+				assert_true(esp_nvs_set(memory, SIZE, fresh, NULL, NULL));
+				assert_value(memory, fresh);
+				assert_value(memory, other);
+			}
+		}
+}
+
+static void survives_a_power_cut_at_every_operation(void **state)
+{
+	static guint8 blob_a[1500], blob_b[2100];
+	const EspNvsEntry other = esp_nvs_string("a", "other", "stays");
+	/* How often a counter was set before: at the start, before the end of a page, before a
+	 * page has to be moved. */
+	static const guint fills[] = {1, 60, 119, 120, 121, 122, 123, 124, 244, 245, 246, 247, 248};
+	const struct {
+		EspNvsEntry old, fresh;
+	} rows[] = {
+		{esp_nvs_unsigned("a", "k", ESP_NVS_U32, 1),
+		 esp_nvs_unsigned("a", "k", ESP_NVS_U32, 2)},
+		{esp_nvs_string("a", "k", "a text of more than one entry, for sure"),
+		 esp_nvs_string("a", "k", "another text of more than one entry, surely; really")},
+		{esp_nvs_blob("a", "k", blob_a, sizeof blob_a),
+		 esp_nvs_blob("a", "k", blob_b, sizeof blob_b)},
+		{esp_nvs_unsigned("a", "k", ESP_NVS_U8, 1), esp_nvs_string("a", "k", "other type")},
+	};
+
+	(void)state;
+	memset(blob_a, 0x11, sizeof blob_a);
+	memset(blob_b, 0x22, sizeof blob_b);
+	for (gsize f = 0; f < G_N_ELEMENTS(fills); f++)
+		for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+			guint8 image[SIZE];
+
+			fill(image, fills[f]);
+			assert_true(esp_nvs_set(image, SIZE, &other, NULL, NULL));
+			assert_true(esp_nvs_set(image, SIZE, &rows[i].old, NULL, NULL));
+			set_and_cut(image, &rows[i].old, &rows[i].fresh, &other);
+		}
+	assert_true(cut_erases > 100);
+}
+
+static void says_that_it_is_full_and_keeps_what_was(void **state)
+{
+	static guint8 blob[3600];
+	guint8 image[SIZE];
+	const EspNvsEntry first = esp_nvs_blob("a", "one", blob, sizeof blob);
+	const EspNvsEntry second = esp_nvs_blob("a", "two", blob, sizeof blob);
+	const EspNvsEntry third = esp_nvs_blob("a", "three", blob, sizeof blob);
+	g_autoptr(GError) error = NULL;
+
+	(void)state;
+	memset(image, 0xFF, SIZE);
+	assert_true(esp_nvs_set(image, SIZE, &first, NULL, NULL));
+	assert_true(esp_nvs_set(image, SIZE, &second, NULL, NULL));
+	assert_false(esp_nvs_set(image, SIZE, &third, NULL, &error));
+	assert_true(g_error_matches(error, ESP_ERROR, ESP_ERROR_TOO_LARGE));
+	assert_string_equal(error->message,
+			    "the NVS partition is full; erase keys or give it more pages");
+	assert_value(image, &first);
+	assert_value(image, &second);
+	assert_true(esp_nvs_erase(image, SIZE, "a", "one", NULL, NULL));
+	assert_true(esp_nvs_set(image, SIZE, &third, NULL, NULL));
+	assert_value(image, &second);
+	assert_value(image, &third);
+}
+
+static void erases_a_key_and_says_when_there_is_none(void **state)
+{
+	guint8 image[SIZE];
+	const EspNvsEntry entry = esp_nvs_unsigned("a", "b", ESP_NVS_U8, 1);
+	g_autoptr(EspNvsContents) contents = NULL;
+	g_autoptr(GError) error = NULL;
+
+	(void)state;
+	memset(image, 0xFF, SIZE);
+	assert_true(esp_nvs_set(image, SIZE, &entry, NULL, NULL));
+	assert_true(esp_nvs_erase(image, SIZE, "a", "b", NULL, NULL));
+	contents = esp_nvs_read(image, SIZE, 0, NULL);
+	assert_int_equal(contents->n_entries, 0);
+	assert_false(esp_nvs_erase(image, SIZE, "a", "b", NULL, &error));
+	assert_true(g_error_matches(error, ESP_ERROR, ESP_ERROR_NOT_FOUND));
+	assert_string_equal(error->message, "there is no key 'a.b'");
+}
+
+static void does_not_write_to_a_read_only_partition(void **state)
+{
+	guint8 image[0x2000];
+	const EspNvsEntry entry = esp_nvs_unsigned("a", "b", ESP_NVS_U8, 1);
+	g_autoptr(GError) error = NULL;
+
+	(void)state;
+	memset(image, 0xFF, sizeof image);
+	assert_false(esp_nvs_set(image, sizeof image, &entry, NULL, &error));
+	assert_string_equal(error->message,
+			    "an NVS partition of 0x2000 bytes is read-only; writing needs 0x3000");
+}
+
+static void updates_what_the_generator_lays_out(void **state)
+{
+	const EspNvsEntry entries[] = {
+		esp_nvs_string("wifi", "ssid", "garden"),
+		esp_nvs_blob("x", "blob", "abc", 3),
+	};
+	const EspNvsEntry fresh[] = {
+		esp_nvs_blob("x", "blob", "defgh", 5),
+		esp_nvs_unsigned("y", "n", ESP_NVS_U16, 9),
+	};
+	guint8 image[SIZE];
+
+	(void)state;
+	assert_true(esp_nvs_image_write(entries, 2, image, SIZE, NULL, NULL));
+	assert_true(esp_nvs_set(image, SIZE, &fresh[0], NULL, NULL));
+	assert_true(esp_nvs_set(image, SIZE, &fresh[1], NULL, NULL));
+	assert_value(image, &entries[0]);
+	assert_value(image, &fresh[0]);
+	assert_value(image, &fresh[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(counts_boots_through_many_pages),
+		cmocka_unit_test(writes_nothing_for_an_equal_value),
+		cmocka_unit_test(survives_a_power_cut_at_every_operation),
+		cmocka_unit_test(says_that_it_is_full_and_keeps_what_was),
+		cmocka_unit_test(erases_a_key_and_says_when_there_is_none),
+		cmocka_unit_test(does_not_write_to_a_read_only_partition),
+		cmocka_unit_test(updates_what_the_generator_lays_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
