@@ -37,3 +37,6 @@ char *model_field_errors_message(const char *group, const char *kind, const char
 
 /* [{reason, message, field}], the details.causes of the Status. Yours. */
 json_t *model_field_errors_causes(const GPtrArray *errors);
+
+/* `text` in quotes, escaped as Go's %q does: the way values stand in messages. Yours. */
+char *model_quote(const char *text);

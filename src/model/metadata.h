@@ -4,11 +4,18 @@
 #pragma once
 
 #include "model/field_error.h"
+#include "model/names.h"
 
 typedef enum {
 	MODEL_NAME_DNS_SUBDOMAIN, /* most kinds: 253 characters, dots allowed */
 	MODEL_NAME_DNS_LABEL,     /* Namespace: 63 characters */
 } ModelNameForm;
+
+/* What cannot be decoded into the Go types that clients and servers share, in Go's words ("json:
+ * cannot unmarshal number into Go struct field ObjectMeta.labels of type string", "illegal base64
+ * data at input byte 0"): a 400, before anything is validated. `kind` says what else than metadata
+ * is looked at (Secret, ConfigMap). Yours; NULL if all can. */
+char *model_object_decode_problem(const char *kind, const json_t *object);
 
 /* name, generateName, namespace, labels, annotations, finalizers, ownerReferences. */
 gboolean model_metadata_validate(const json_t *object, ModelNameForm form, GPtrArray *errors);
@@ -19,12 +26,3 @@ gboolean model_secret_validate(const json_t *secret, const json_t *old, GPtrArra
 
 /* `data`, `binaryData` of a ConfigMap, likewise. */
 gboolean model_config_map_validate(const json_t *config_map, const json_t *old, GPtrArray *errors);
-
-/* TRUE for [-._a-zA-Z0-9]+ of at most 253 bytes that is not "." and does not begin with "..". */
-gboolean model_is_config_key(const char *key);
-/* TRUE for the value of a label: at most 63 characters, may be empty. */
-gboolean model_is_label_value(const char *value);
-/* TRUE for [prefix/]name as labels and annotations have. */
-gboolean model_is_qualified_name(const char *name);
-gboolean model_is_dns_subdomain(const char *name);
-gboolean model_is_dns_label(const char *name);

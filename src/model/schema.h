@@ -29,9 +29,15 @@ void model_schema_default(const ModelSchema *schema, json_t *object);
 void model_schema_prune(const ModelSchema *schema, json_t *object, GPtrArray *unknown);
 
 /* Appends what is wrong to `errors` (model/field_error.h); TRUE if nothing is. `old` is the object
- * before an update, or NULL on create. Metadata is model_metadata_validate's. */
+ * before an update, or NULL on create; what an update leaves unchanged is not found fault with
+ * (ratcheting). Metadata is model_metadata_validate's, which goes first into the same `errors`. */
 gboolean model_schema_validate(const ModelSchema *schema, const json_t *object, const json_t *old,
 			       GPtrArray *errors);
+
+/* The same for a write to the status sub-resource: only .status is looked at, and the messages name
+ * fields from there, as kube-apiserver's do. */
+gboolean model_schema_validate_status(const ModelSchema *schema, const json_t *object,
+				      const json_t *old, GPtrArray *errors);
 
 /* One additionalPrinterColumn. */
 typedef struct {
