@@ -107,7 +107,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(HttpResponse, http_response_free)
 
 /* --- Many requests on one thread --- */
 
-/* One thread with a small stack that carries calls and timers. Callbacks run on it, one at a time,
+/* One thread that carries calls and timers. Callbacks run on it, one at a time,
  * and must not block. */
 typedef struct HttpLoop HttpLoop;
 typedef struct HttpCall HttpCall;
@@ -132,12 +132,13 @@ guint http_loop_after(HttpLoop *loop, gint64 delay_us, HttpLoopFunc func, gpoint
 void http_loop_cancel_timer(HttpLoop *loop, guint timer);
 
 /* What a call reports, on the loop's thread. `on_line` gets each line of a 2xx body without its
- * line end, at most HTTP_CLIENT_MAX_LINE_BYTES; without `on_line`, `on_data` gets the bytes as they
- * come, FALSE ends the call. The body of any other status is collected into `response`.
- * `on_done` comes last, exactly once, with either an answer (its body empty where lines or data
- * were handed out) or an error, both borrowed; the call is gone when it returns. */
+ * line end, at most HTTP_CLIENT_MAX_LINE_BYTES, NUL-terminated; without `on_line`, `on_data` gets
+ * the bytes as they come. Either ends the call by returning FALSE (HTTP_CLIENT_ERROR_SINK). The
+ * body of any other status is collected into `response`. `on_done` comes last, exactly once, with
+ * either an answer (its body empty where lines or data were handed out) or an error, both borrowed;
+ * the call is gone when it returns. A last line without its end is not handed out: it is half. */
 typedef struct {
-	void (*on_line)(const char *line, gsize size_bytes, gpointer user_data);
+	gboolean (*on_line)(const char *line, gsize size_bytes, gpointer user_data);
 	gboolean (*on_data)(const guint8 *data, gsize size_bytes, gpointer user_data);
 	void (*on_done)(const HttpResponse *response, const GError *error, gpointer user_data);
 } HttpCallHandlers;
@@ -150,7 +151,7 @@ HttpCall *http_loop_start(HttpLoop *loop, HttpClient *client, const HttpRequest 
 			  const HttpCallHandlers *handlers, gpointer user_data);
 
 /* Ends a call without any further callback. Loop's thread only; not from on_line or on_data of the
- * same call (return, and use a timer of 0). */
+ * same call (return FALSE there). */
 void http_call_cancel(HttpCall *call);
 
 /* Escapes `text` for one segment of a path or one value of a query. Yours. */
