@@ -2,6 +2,7 @@
 # Installs what Espalier needs on Debian 12. Idempotent: says what is missing, installs that, says nothing otherwise.
 #   scripts/setup.sh build    compilers and libraries
 #   scripts/setup.sh test     also what the tests meet: brokers, linters, fuzzers, Python peers, the Kubernetes test bed
+#   scripts/setup.sh go       Debian's Go, which scripts/testbed.sh needs where there is none at all
 set -euo pipefail
 
 build_packages=(ca-certificates cmake gcc git libc6-dev make ninja-build pkg-config
@@ -56,8 +57,11 @@ build)
 test)
 	install_packages "${build_packages[@]}" "${test_packages[@]}"
 	;;
+go)
+	install_packages golang-go
+	;;
 *)
-	say "usage: scripts/setup.sh build|test"
+	say "usage: scripts/setup.sh build|test|go"
 	exit 2
 	;;
 esac
