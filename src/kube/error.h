@@ -2,6 +2,7 @@
 #pragma once
 
 #include <glib.h>
+#include <jansson.h>
 
 #define KUBE_ERROR (kube_error_quark())
 GQuark kube_error_quark(void);
@@ -51,8 +52,7 @@ gboolean kube_error_set_from_answer(GError **error, guint http_status, GBytes *b
 				    const char *what);
 
 /* The same from a Status that is already parsed (the object of a watch's ERROR event). */
-struct json_t;
-gboolean kube_error_set_from_status(GError **error, const struct json_t *status, guint http_status,
+gboolean kube_error_set_from_status(GError **error, const json_t *status, guint http_status,
 				    const char *what);
 
 /* Sets KUBE_ERROR `code` with a message of ours. Always returns FALSE. */

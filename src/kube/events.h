@@ -32,7 +32,8 @@ KubeRecorder *kube_recorder_new(KubeClient *client, const char *controller);
 KubeRecorder *kube_recorder_named(KubeRecorder *recorder, const char *controller);
 
 /* Sends what waits for at most `timeout_us`, series counts included, then ends the thread. Later
- * events are dropped. FALSE if something was left. */
+ * events are dropped. FALSE if something was left. A request that is on its way is waited for:
+ * kube_client_cancel cuts that short. */
 gboolean kube_recorder_stop(KubeRecorder *recorder, gint64 timeout_us);
 
 /* Stops at once if not stopped. NULL is nothing. */
