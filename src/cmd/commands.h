@@ -3,5 +3,11 @@
 
 #include "cmd/command.h"
 
+extern const CmdCommand cmd_apply_command;
 extern const CmdCommand cmd_completion;
+extern const CmdCommand cmd_delete;
+extern const CmdCommand cmd_describe;
 extern const CmdCommand cmd_down;
+extern const CmdCommand cmd_get;
+extern const CmdCommand cmd_up;
+extern const CmdCommand cmd_wait;

@@ -119,16 +119,17 @@ static gboolean save(const char *folder, CmdPorts *ports, GError **error)
 
 static gboolean choose_one(const char *address, gsize row, int wish, guint16 *port, GError **error)
 {
-	gboolean kept = *port != 0;
-	guint16 wanted = wish > 0 ? (guint16)wish : *port;
 	guint16 got;
 
-	if (wish <= 0 && !kept) {
+	/* A kept port is its listener's to take, which says so if somebody else has it. */
+	if (*port != 0 && (wish <= 0 || wish == *port))
+		return TRUE;
+	if (wish > 0) {
+		got = try_port(address, (guint16)wish);
+	} else {
 		got = wish == 0 ? 0 : try_port(address, listeners[row].usual);
 		if (got == 0)
 			got = try_port(address, 0);
-	} else {
-		got = try_port(address, wanted);
 	}
 	if (got != 0) {
 		*port = got;
@@ -139,17 +140,10 @@ static gboolean choose_one(const char *address, gsize row, int wish, guint16 *po
 			    "cannot listen on %s: it is no IPv4 address of this machine; give one "
 			    "with --listen",
 			    address);
-	else if (kept && wish <= 0)
-		g_set_error(error, BASE_ERROR, BASE_ERROR_BUSY,
-			    "port %u of %s, which flashed devices and kubeconfigs know, is taken "
-			    "by another program: end "
-			    "that program, or choose another port with %s (and flash the devices "
-			    "again)",
-			    wanted, address, listeners[row].option);
 	else
 		g_set_error(error, BASE_ERROR, BASE_ERROR_BUSY,
-			    "port %u of %s is taken: choose another with %s, or 0 for a free one",
-			    wanted, address, listeners[row].option);
+			    "port %d of %s is taken: choose another with %s, or 0 for a free one",
+			    wish, address, listeners[row].option);
 	return FALSE;
 }
 

@@ -27,8 +27,9 @@ typedef struct {
 } CmdPortWishes;
 
 /* Reads ports.json, applies `wishes`, chooses free ports on `address` for what is still open
- * (preferring the usual ones: 6443, 8883, 8443), writes the file if it changed. A kept port that
- * something else listens on is an error that names it and the remedy (BASE_ERROR_BUSY). */
+ * (preferring the usual ones: 6443, 8883, 8443), writes the file if it changed. A wished port that
+ * is taken is BASE_ERROR_BUSY with the remedy; a kept one is not tried here. With a wish of 0 a
+ * kept port stays. */
 gboolean cmd_ports_choose(const char *folder, const char *address, const CmdPortWishes *wishes,
 			  CmdPorts *ports, GError **error);
 

@@ -1,0 +1,94 @@
+#include "cmd/commands.h"
+#include "cmd/connect.h"
+#include "cmd/resources.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+
+enum {
+	WAIT_S = 60, /* for finalizers */
+	POLL_US = 50 * 1000,
+};
+
+static gboolean no_wait_option;
+
+static const GOptionEntry options[] = {
+	{"no-wait", 0, 0, G_OPTION_ARG_NONE, &no_wait_option,
+	 "do not wait until the object is gone", NULL},
+	CMD_CONNECT_OPTIONS,
+	{NULL},
+};
+
+/* Until the object, or at least this very one, is gone. */
+static gboolean wait_gone(KubeClient *client, const KubeResource *resource, const char *name_space,
+			  const char *name)
+{
+	gint64 deadline_us = base_clock_monotonic_us() + WAIT_S * G_USEC_PER_SEC;
+
+	while (base_clock_monotonic_us() < deadline_us) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(json_t) now = kube_get(client, resource, name_space, name, &error);
+
+		if (g_error_matches(error, KUBE_ERROR, KUBE_ERROR_NOT_FOUND) ||
+		    (now != NULL && !kube_object_is_deleting(now)))
+			return TRUE;
+		g_usleep(POLL_US);
+	}
+	return FALSE;
+}
+
+static CmdExit delete_one(KubeClient *client, const KubeResource *resource, const char *name)
+{
+	const char *name_space = cmd_connect_namespace(client);
+	g_autofree char *word = cmd_resource_word(resource);
+	g_autoptr(GError) error = NULL;
+
+	if (!kube_delete(client, resource, name_space, name, NULL, &error))
+		return cmd_fail("delete", error);
+	if (!no_wait_option && !wait_gone(client, resource, name_space, name)) {
+		g_printerr("espalier delete: %s/%s is still being deleted after %d s; `espalier "
+			   "describe %s %s` says "
+			   "what holds it\n",
+			   word, name, WAIT_S, resource->plural, name);
+		return CMD_NOT_READY;
+	}
+	printf("%s/%s deleted\n", word, name);
+	return CMD_DONE;
+}
+
+static CmdExit run(int argc, char **argv)
+{
+	g_autoptr(KubeClient) client = NULL;
+	g_autoptr(GError) error = NULL;
+	const KubeResource *resource;
+	CmdExit exit;
+	CmdExit worst = CMD_DONE;
+
+	if (!cmd_parse(&cmd_delete, &argc, &argv, &exit))
+		return exit;
+	if (argc < 3)
+		return cmd_usage_error("delete", "name a kind and at least one object");
+	resource = cmd_resource_find(argv[1]);
+	if (resource == NULL)
+		return cmd_usage_error("delete", "there is no kind '%s'", argv[1]);
+	client = cmd_connect(&error);
+	if (client == NULL)
+		return cmd_fail("delete", error);
+	for (int i = 2; i < argc; i++) {
+		exit = delete_one(client, resource, argv[i]);
+		if (exit != CMD_DONE)
+			worst = exit;
+	}
+	return worst;
+}
+
+const CmdCommand cmd_delete = {
+	.name = "delete",
+	.group = "Fleet",
+	.summary = "delete objects and wait until they are gone",
+	.usage = "KIND NAME… [--no-wait]",
+	.examples = "  espalier delete device probe-1\n  espalier delete devgrp north south\n",
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,245 @@
+#include "cmd/apply.h"
+#include "cmd/commands.h"
+#include "cmd/control_plane.h"
+#include "cmd/detach.h"
+#include "cmd/wait.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "kube/config.h"
+#include "model/kinds.h"
+
+#include <glib-unix.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	DEFAULT_TIMEOUT_S = 120,
+	RENEW_INTERVAL_S = 3600,
+	STOP_TIMEOUT_S = 10, /* then the process ends whatever still runs */
+	MALLOC_ARENAS = 2,   /* threads share: memory counts more here than contention */
+};
+
+static char *data_option, *listen_option, *artefacts_option;
+static char **file_options;
+static int port_option = -1, broker_port_option = -1, artefact_port_option = -1;
+static int timeout_option = DEFAULT_TIMEOUT_S;
+static gboolean detach_option, wait_option, verbose_option;
+
+static const GOptionEntry options[] = {
+	{"filename", 'f', 0, G_OPTION_ARG_FILENAME_ARRAY, &file_options,
+	 "apply these manifests once it runs (repeatable)", "FILE|DIR"},
+	{"data", 0, 0, G_OPTION_ARG_FILENAME, &data_option, "folder of all state", "DIR"},
+	{"listen", 0, 0, G_OPTION_ARG_STRING, &listen_option,
+	 "address to listen on and to tell devices (default 127.0.0.1)", "ADDR"},
+	{"port", 0, 0, G_OPTION_ARG_INT, &port_option, "port of the API; 0: a free one", "PORT"},
+	{"broker-port", 0, 0, G_OPTION_ARG_INT, &broker_port_option,
+	 "port of the MQTT broker; 0: a free one", "PORT"},
+	{"artefact-port", 0, 0, G_OPTION_ARG_INT, &artefact_port_option,
+	 "port of the artefact server; 0: a free one", "PORT"},
+	{"artefacts-root", 0, 0, G_OPTION_ARG_FILENAME, &artefacts_option,
+	 "folder of the directory Storages", "DIR"},
+	{"detach", 0, 0, G_OPTION_ARG_NONE, &detach_option,
+	 "return once it runs; the log goes to DIR/log", NULL},
+	{"wait", 0, 0, G_OPTION_ARG_NONE, &wait_option,
+	 "return only once everything applied is Ready", NULL},
+	{"timeout", 0, 0, G_OPTION_ARG_INT, &timeout_option,
+	 "how long --wait waits, in seconds (default 120)", "SECONDS"},
+	{"verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose_option, "log more", NULL},
+	{NULL},
+};
+
+/* --- signals --- */
+
+static void end_at_once(int signal_number)
+{
+	(void)signal_number;
+	_exit(CMD_FAILED);
+}
+
+static gboolean on_signal(gpointer loop)
+{
+	g_main_loop_quit(loop);
+	return G_SOURCE_REMOVE;
+}
+
+/* From here on a second signal, or a stop that takes too long, ends the process; the broker goes
+ * with it. */
+static void arm_the_end(void)
+{
+	struct sigaction action = {.sa_handler = end_at_once};
+
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGALRM, &action, NULL);
+	alarm(STOP_TIMEOUT_S);
+}
+
+static gboolean on_renewal(gpointer plane)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!control_plane_renew(plane, &error))
+		base_log(BASE_LOG_ERROR, "up", "renewing certificates: %s", error->message);
+	return G_SOURCE_CONTINUE;
+}
+
+/* --- what a person reads --- */
+
+static void print_where(const char *folder, const char *address, const ControlPlane *plane)
+{
+	const CmdPorts *ports = control_plane_ports(plane);
+
+	printf("Espalier runs in %s\n"
+	       "  API         https://%s:%u\n"
+	       "  broker      mqtts://%s:%u\n"
+	       "  artefacts   https://%s:%u\n"
+	       "  kubeconfig  %s\n"
+	       "Next: export KUBECONFIG=%s ; kubectl get espalier   (or: espalier get espalier)\n",
+	       folder, address, ports->api, address, ports->broker, address, ports->artefacts,
+	       control_plane_kubeconfig(plane), control_plane_kubeconfig(plane));
+	fflush(stdout);
+}
+
+/* --- -f and --wait --- */
+
+static KubeClient *own_client(const char *folder, GError **error)
+{
+	g_autofree char *socket = cmd_data_path(folder, "api.sock");
+	g_autoptr(KubeConfig) config = kube_config_unix_socket(socket);
+
+	return kube_client_new(config, error);
+}
+
+/* Only our kinds become Ready. */
+static GPtrArray *those_that_get_ready(const GPtrArray *applied)
+{
+	GPtrArray *ours = g_ptr_array_new();
+
+	for (guint i = 0; i < applied->len; i++) {
+		CmdObject *object = g_ptr_array_index(applied, i);
+
+		if (strcmp(object->resource->group, MODEL_GROUP) == 0)
+			g_ptr_array_add(ours, object);
+	}
+	return ours;
+}
+
+static CmdExit apply_files(const char *folder)
+{
+	g_autoptr(GPtrArray) applied =
+		g_ptr_array_new_with_free_func((GDestroyNotify)cmd_object_free);
+	g_autoptr(GPtrArray) ours = NULL;
+	g_autoptr(KubeClient) client = NULL;
+	g_autoptr(GError) error = NULL;
+	gboolean all_applied;
+
+	if (file_options == NULL)
+		return CMD_DONE;
+	client = own_client(folder, &error);
+	if (client == NULL)
+		return cmd_fail("up", error);
+	all_applied = cmd_apply(client, (const char *const *)file_options, "default", detach_option,
+				applied);
+	if (!wait_option)
+		return all_applied ? CMD_DONE : CMD_FAILED;
+	ours = those_that_get_ready(applied);
+	if (!all_applied)
+		return CMD_FAILED;
+	return cmd_wait_for(client, ours, MODEL_CONDITION_READY,
+			    base_clock_monotonic_us() + (gint64)timeout_option * G_USEC_PER_SEC);
+}
+
+/* --- the process --- */
+
+static void settle_process(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	mallopt(M_ARENA_MAX, MALLOC_ARENAS);
+	if (verbose_option)
+		base_log_set_level(BASE_LOG_DEBUG);
+}
+
+/* Runs until a signal ends it. `report_fd` (or -1) is told the exit status once everything that the
+ * caller waits for is done. */
+static CmdExit serve(const char *folder, const char *address, int report_fd)
+{
+	ControlPlaneOptions plane_options = {
+		.folder = folder,
+		.address = address,
+		.artefacts_root = artefacts_option,
+		.ports = {port_option, broker_port_option, artefact_port_option},
+	};
+	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+	ControlPlane *plane;
+	g_autoptr(GError) error = NULL;
+	gboolean used = FALSE;
+	CmdExit exit;
+
+	settle_process();
+	plane = control_plane_start(&plane_options, &used, &error);
+	if (plane == NULL) {
+		cmd_fail("up", error);
+		return used ? CMD_FOLDER_USED : CMD_FAILED;
+	}
+	g_unix_signal_add(SIGTERM, on_signal, loop);
+	g_unix_signal_add(SIGINT, on_signal, loop);
+	g_timeout_add_seconds(RENEW_INTERVAL_S, on_renewal, plane);
+	print_where(folder, address, plane);
+	exit = apply_files(folder);
+	if (report_fd >= 0)
+		cmd_detach_report(report_fd, folder, exit);
+	malloc_trim(0);
+	g_main_loop_run(loop);
+	arm_the_end();
+	control_plane_free(plane);
+	return CMD_DONE;
+}
+
+static gboolean ports_are_valid(void)
+{
+	const int ports[] = {port_option, broker_port_option, artefact_port_option};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(ports); i++)
+		if (ports[i] < -1 || ports[i] > G_MAXUINT16)
+			return FALSE;
+	return TRUE;
+}
+
+static CmdExit run(int argc, char **argv)
+{
+	g_autofree char *folder = NULL;
+	const char *address;
+	int report_fd = -1;
+	CmdExit exit;
+
+	if (!cmd_parse(&cmd_up, &argc, &argv, &exit))
+		return exit;
+	if (argc > 1)
+		return cmd_usage_error("up", "unexpected '%s'; manifests are given with -f",
+				       argv[1]);
+	if (!ports_are_valid())
+		return cmd_usage_error("up", "a port is a number from 0 to 65535");
+	folder = cmd_data_folder(data_option);
+	address = listen_option != NULL ? listen_option : "127.0.0.1";
+	if (detach_option && !cmd_detach(&report_fd, &exit))
+		return exit;
+	return serve(folder, address, report_fd);
+}
+
+const CmdCommand cmd_up = {
+	.name = "up",
+	.group = "One machine",
+	.summary = "run the whole control plane here: API, broker, artefacts, controllers",
+	.usage = "[-f FILE|DIR] [--data DIR] [--detach [--wait]]",
+	.examples = "  espalier up -f samples/greenhouse\n"
+		    "  espalier up --detach --wait -f samples/greenhouse\n"
+		    "  espalier up --data ~/greenhouse --listen 192.168.1.10\n",
+	.options = options,
+	.run = run,
+};

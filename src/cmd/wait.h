@@ -1,0 +1,22 @@
+/* cmd/wait.h — waiting for conditions of objects. */
+#pragma once
+
+#include "cmd/command.h"
+#include "kube/client.h"
+
+/* One object, by name. */
+typedef struct {
+	const KubeResource *resource;
+	char *name_space;
+	char *name;
+} CmdObject;
+
+CmdObject *cmd_object_new(const KubeResource *resource, const char *name_space, const char *name);
+void cmd_object_free(CmdObject *object);
+
+/* Waits until each of `objects` (CmdObject *) has `condition` with status True, observed in its
+ * present generation, until base_clock_monotonic_us() passes `deadline_us`. CMD_DONE; CMD_NOT_READY
+ * after saying on standard error which are not and why; CMD_FAILED if the server does not answer.
+ */
+CmdExit cmd_wait_for(KubeClient *client, const GPtrArray *objects, const char *condition,
+		     gint64 deadline_us);
