@@ -76,13 +76,14 @@ typedef struct {
 	gboolean (*start)(Broker *broker, GError **error);
 	void (*stop)(Broker *broker);
 	void (*free)(Broker *broker);
-	gboolean (*claim)(Broker *broker, const char *owner, const char *root, GError **error);
-	gboolean (*release)(Broker *broker, const char *owner, GError **error);
+	void (*claim)(Broker *broker, const char *owner, const char *root, BrokerDone done,
+		      gpointer user_data);
+	void (*release)(Broker *broker, const char *owner, BrokerDone done, gpointer user_data);
 	void (*ensure_user)(Broker *broker, const char *name, const char *password, BrokerRole role,
 			    BrokerDone done, gpointer user_data);
 	void (*remove_user)(Broker *broker, const char *name, BrokerDone done, gpointer user_data);
 	char **(*list_users)(Broker *broker, GError **error);
-	gboolean (*reload_certificate)(Broker *broker, GError **error);
+	void (*reload_certificate)(Broker *broker, BrokerDone done, gpointer user_data);
 	void (*status)(Broker *broker, BrokerStatus *out);
 	BrokerEndpoint (*endpoint)(Broker *broker);
 } BrokerDriver;

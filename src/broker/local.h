@@ -27,7 +27,7 @@
 
 enum {
 	BROKER_LOCAL_START_MS = 10 * 1000,          /* until it must take connections */
-	BROKER_LOCAL_ANSWER_MS = 10 * 1000,         /* until it must have read its files */
+	BROKER_LOCAL_ANSWER_MS = 5 * 1000,          /* until it must have read its files */
 	BROKER_LOCAL_STOP_MS = 3 * 1000,            /* between SIGTERM and SIGKILL */
 	BROKER_LOCAL_BACKOFF_MAX_MS = 30 * 1000,    /* between restarts that fail again */
 	BROKER_LOCAL_HEALTHY_MS = 10 * 1000,        /* after so long a restart is a first one */
