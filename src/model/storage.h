@@ -20,3 +20,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ModelStorage, model_storage_free)
 
 /* As model_object_unsupported. */
 const char *model_storage_unsupported(const ModelStorage *storage);
+
+/* The place in a word or two ("directory greenhouse"), for status.place. Yours. */
+char *model_storage_place(const ModelStorage *storage);
