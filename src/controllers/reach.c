@@ -194,6 +194,19 @@ static void on_group(KubeChange change, const char *name_space, const char *name
 	enqueue_matching(world, now);
 }
 
+/* The controller of the kind removes the files; this thread must not wait for a disk. */
+static void note_reclaim(World *world, const char *key, const json_t *storage)
+{
+	const char *directory = base_json_get_string(storage, "spec", "directory", "name", NULL);
+
+	if (directory == NULL ||
+	    g_strcmp0(base_json_get_string(storage, "spec", "reclaimPolicy", NULL), "Delete") != 0)
+		return;
+	g_mutex_lock(&world->mutex);
+	g_hash_table_insert(world->reclaims, g_strdup(key), g_strdup(directory));
+	g_mutex_unlock(&world->mutex);
+}
+
 static void on_storage(KubeChange change, const char *name_space, const char *name,
 		       const json_t *old, const json_t *now, gpointer data)
 {
@@ -202,6 +215,8 @@ static void on_storage(KubeChange change, const char *name_space, const char *na
 	g_autofree char *reference = model_reference(MODEL_KIND_STORAGE, name_space, name);
 	g_autoptr(GPtrArray) clusters = NULL;
 
+	if (change == KUBE_DELETED)
+		note_reclaim(world, key, now);
 	if (change != KUBE_MODIFIED || was_asked_anew(old, now))
 		world_enqueue(world, WORLD_STORAGE, key, 0);
 	else if (!truth_flipped(old, now, MODEL_CONDITION_READY))

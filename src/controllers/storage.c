@@ -7,20 +7,41 @@ enum {
 	PROBE_INTERVAL_S = 60,
 };
 
-/* With reclaimPolicy Delete, what classes that are gone have left goes, too. */
-static gboolean reclaim(World *world, const ModelStorage *storage, ArtefactPlace *place,
-			GError **error)
+/* Removes the bundles of a namespace from the place of a Storage that is gone. */
+static gboolean empty(World *world, const char *name_space, const char *directory, GError **error)
 {
-	const char *name_space = storage->meta.namespace;
-	g_auto(GStrv) classes = artefact_place_classes(place, name_space, error);
+	ModelStorage gone = {.directory_name = directory};
+	g_autoptr(ArtefactPlace) place = world_place(world, &gone, error);
+	g_auto(GStrv) classes =
+		place == NULL ? NULL : artefact_place_classes(place, name_space, error);
 
 	if (classes == NULL)
 		return FALSE;
 	for (char **name = classes; *name != NULL; name++)
-		if (!kube_cache_has(world->caches[WORLD_CLASS], name_space, *name) &&
-		    !artefact_place_retain(place, name_space, *name, 0, NULL, NULL, error))
+		if (!artefact_place_retain(place, name_space, *name, 0, NULL, NULL, error))
 			return FALSE;
 	return TRUE;
+}
+
+/* The object is gone; with reclaimPolicy Delete its bundles follow. */
+static KubeResult reclaim(World *world, const char *key)
+{
+	g_autofree char *name_space = NULL;
+	g_autofree char *name = NULL;
+	g_autofree char *directory = NULL;
+	g_autofree char *kept_key = NULL;
+	g_autoptr(GError) error = NULL;
+
+	g_mutex_lock(&world->mutex);
+	g_hash_table_steal_extended(world->reclaims, key, (gpointer *)&kept_key,
+				    (gpointer *)&directory);
+	g_mutex_unlock(&world->mutex);
+	if (directory == NULL)
+		return kube_done();
+	kube_key_split(key, &name_space, &name);
+	if (!empty(world, name_space, directory, &error))
+		return world_fault(WORLD_STORAGE, key, g_steal_pointer(&error));
+	return kube_done();
 }
 
 static gboolean look(World *world, const ModelStorage *storage, json_t *status, GError **error)
@@ -29,7 +50,6 @@ static gboolean look(World *world, const ModelStorage *storage, json_t *status, 
 	guint64 used_bytes = 0, n_objects = 0;
 
 	if (place == NULL || !artefact_place_probe(place, error) ||
-	    (storage->reclaim_delete && !reclaim(world, storage, place, error)) ||
 	    !artefact_place_usage(place, &used_bytes, &n_objects, error))
 		return FALSE;
 	json_object_set_new(status, "usedBytes", json_integer((json_int_t)used_bytes));
@@ -79,7 +99,9 @@ KubeResult storage_reconcile(const char *key, gpointer data)
 	const char *unsupported;
 	KubeResult result;
 
-	if (object == NULL || kube_object_is_deleting(object))
+	if (object == NULL)
+		return reclaim(world, key);
+	if (kube_object_is_deleting(object))
 		return kube_done();
 	status = kube_status_copy(object);
 	storage = model_storage_from_json(object, &error);

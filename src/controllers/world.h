@@ -57,8 +57,10 @@ typedef struct {
 	GMutex mutex;               /* for all below */
 	GHashTable *places;         /* "directory name" → ArtefactPlace */
 	GHashTable *secret_written; /* device key → resourceVersion of its Secret as we left it */
-	char *program_hash;         /* of host_firmware */
-	gint64 program_stamp_us;    /* its modification time when hashed */
+	GHashTable *reclaims; /* key of a deleted Storage with reclaimPolicy Delete → its directory
+				 name */
+	char *program_hash;   /* of host_firmware */
+	gint64 program_stamp_us; /* its modification time when hashed */
 	guint64 program_size_bytes;
 } World;
 
