@@ -15,8 +15,8 @@ enum {
 
 typedef struct HttpPki HttpPki;
 
-/* Opens FOLDER/ca.crt and FOLDER/ca.key, or makes both if neither exists. Only one of them, a key
- * that does not fit or a certificate that has expired is an error that says what to do: devices
+/* Opens FOLDER/ca.crt and FOLDER/ca.key, or makes both if there is no certificate yet. A certificate
+ * whose key is lost, does not fit, or which has expired is an error that says what to do: devices
  * know the old authority, so it is never replaced silently. Returns it, yours. */
 HttpPki *http_pki_open(const char *folder, GError **error);
 void http_pki_free(HttpPki *pki);
