@@ -38,6 +38,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ArtefactFlashPlan, artefact_flash_plan_free)
 
 /* The parts by offset (ArtefactFlashPart *). Borrowed. */
 const GPtrArray *artefact_flash_plan_parts(const ArtefactFlashPlan *plan);
+const char *artefact_flash_plan_chip(const ArtefactFlashPlan *plan);
 guint32 artefact_flash_plan_flash_bytes(const ArtefactFlashPlan *plan);
 guint64 artefact_flash_plan_bytes(const ArtefactFlashPlan *plan); /* sum of the parts */
 /* The plan as text for people and scripts: one line a part, "0xOFFSET SIZE NAME". Yours. */

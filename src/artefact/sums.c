@@ -1,0 +1,114 @@
+#include "artefact/sums.h"
+
+#include "artefact/bundle.h"
+#include "base/digest.h"
+
+#include <string.h>
+
+static void sum_free(gpointer data)
+{
+	ArtefactSum *sum = data;
+
+	g_free(sum->name);
+	g_free(sum);
+}
+
+static gboolean fail_line(GError **error, guint line, const char *what)
+{
+	g_set_error(error, ARTEFACT_ERROR, ARTEFACT_ERROR_INVALID, ARTEFACT_SUMS ", line %u: %s",
+		    line, what);
+	return FALSE;
+}
+
+static gboolean parse_line(GPtrArray *sums, const char *line, gsize size, guint number,
+			   GError **error)
+{
+	g_autofree char *name = NULL;
+	ArtefactSum *sum;
+
+	if (size < ARTEFACT_HASH_CHARS + 3 || line[ARTEFACT_HASH_CHARS] != ' ' ||
+	    (line[ARTEFACT_HASH_CHARS + 1] != ' ' && line[ARTEFACT_HASH_CHARS + 1] != '*'))
+		return fail_line(error, number, "is not '<64 hex digits>  <file name>'");
+	for (gsize i = 0; i < ARTEFACT_HASH_CHARS; i++)
+		if (!g_ascii_isxdigit(line[i]))
+			return fail_line(error, number, "the sum is not 64 hex digits");
+	name = g_strndup(line + ARTEFACT_HASH_CHARS + 2, size - ARTEFACT_HASH_CHARS - 2);
+	if (strlen(name) != size - ARTEFACT_HASH_CHARS - 2 || !artefact_file_name_is_valid(name) ||
+	    strcmp(name, ARTEFACT_SUMS) == 0)
+		return fail_line(error, number, "is no file name of a bundle");
+	if (artefact_sums_find(sums, name) != NULL)
+		return fail_line(error, number, "names a file a second time");
+	if (sums->len == ARTEFACT_MAX_FILES)
+		return fail_line(error, number, "there are more files than a bundle may have");
+	sum = g_new0(ArtefactSum, 1);
+	for (gsize i = 0; i < ARTEFACT_HASH_CHARS; i++)
+		sum->hash[i] = g_ascii_tolower(line[i]);
+	sum->name = g_steal_pointer(&name);
+	g_ptr_array_add(sums, sum);
+	return TRUE;
+}
+
+GPtrArray *artefact_sums_parse(const char *text, gsize size_bytes, GError **error)
+{
+	g_autoptr(GPtrArray) sums = g_ptr_array_new_with_free_func(sum_free);
+	guint number = 1;
+
+	if (size_bytes > ARTEFACT_SUMS_MAX_BYTES) {
+		g_set_error(error, ARTEFACT_ERROR, ARTEFACT_ERROR_TOO_LARGE,
+			    ARTEFACT_SUMS " has %zu bytes, at most %d are read", size_bytes,
+			    ARTEFACT_SUMS_MAX_BYTES);
+		return NULL;
+	}
+	for (const char *at = text, *end = text + size_bytes; at < end; number++) {
+		const char *stop = memchr(at, '\n', (gsize)(end - at));
+		gsize size = (gsize)((stop != NULL ? stop : end) - at);
+
+		if (!parse_line(sums, at, size, number, error))
+			return NULL;
+		at += size + (stop != NULL ? 1 : 0);
+	}
+	if (sums->len == 0) {
+		g_set_error(error, ARTEFACT_ERROR, ARTEFACT_ERROR_INVALID,
+			    ARTEFACT_SUMS " is empty");
+		return NULL;
+	}
+	return g_steal_pointer(&sums);
+}
+
+const ArtefactSum *artefact_sums_find(const GPtrArray *sums, const char *name)
+{
+	for (guint i = 0; i < sums->len; i++) {
+		const ArtefactSum *sum = sums->pdata[i];
+
+		if (strcmp(sum->name, name) == 0)
+			return sum;
+	}
+	return NULL;
+}
+
+static gint by_name(gconstpointer a, gconstpointer b)
+{
+	const ArtefactFile *const *left = a, *const *right = b;
+
+	return strcmp((*left)->name, (*right)->name);
+}
+
+GBytes *artefact_sums_new(const GPtrArray *files)
+{
+	g_autoptr(GPtrArray) sorted = g_ptr_array_new();
+	GString *text = g_string_new(NULL);
+
+	for (guint i = 0; i < files->len; i++)
+		g_ptr_array_add(sorted, files->pdata[i]);
+	g_ptr_array_sort(sorted, by_name);
+	for (guint i = 0; i < sorted->len; i++) {
+		const ArtefactFile *file = sorted->pdata[i];
+		g_autofree char *hash = NULL;
+
+		if (strcmp(file->name, ARTEFACT_SUMS) == 0)
+			continue;
+		hash = base_sha256_hex_of_bytes(file->bytes);
+		g_string_append_printf(text, "%s  %s\n", hash, file->name);
+	}
+	return g_string_free_to_bytes(text);
+}
