@@ -188,8 +188,7 @@ ApiStatus *api_prepare_create(ApiCall *call, json_t *object)
 	return validate(call, object, NULL);
 }
 
-/* Name, namespace and uid are those of the object that is there. */
-static ApiStatus *check_identity(const ApiCall *call, json_t *object, json_t *old)
+ApiStatus *api_prepare_identity(const ApiCall *call, json_t *object, json_t *old)
 {
 	json_t *metadata = base_json_ensure_object(object, "metadata");
 	const char *name = api_object_meta(object, "name");
@@ -262,8 +261,6 @@ ApiStatus *api_prepare_update(ApiCall *call, json_t *object, json_t *old)
 {
 	ApiStatus *refusal = read_as_kind(call, object);
 
-	if (refusal == NULL)
-		refusal = check_identity(call, object, old);
 	if (refusal != NULL)
 		return refusal;
 	keep_server_members(object, old);
@@ -279,8 +276,6 @@ ApiStatus *api_prepare_status(ApiCall *call, json_t *object, json_t *old)
 	ApiStatus *refusal = read_as_kind(call, object);
 	json_t *status;
 
-	if (refusal == NULL)
-		refusal = check_identity(call, object, old);
 	if (refusal != NULL)
 		return refusal;
 	status = json_incref(json_object_get(object, "status"));

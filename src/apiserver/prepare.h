@@ -9,6 +9,10 @@
  * creationTimestamp, drops what a client may not set, defaults and validates. */
 ApiStatus *api_prepare_create(ApiCall *call, json_t *object);
 
+/* Refuses an object whose name, namespace or uid is not that of `old`; fills in what it leaves
+ * out. */
+ApiStatus *api_prepare_identity(const ApiCall *call, json_t *object, json_t *old);
+
 /* Makes `object` fit to replace `old`: keeps what a client may not change (and, of the main
  * resource, status), counts the generation, defaults and validates. */
 ApiStatus *api_prepare_update(ApiCall *call, json_t *object, json_t *old);

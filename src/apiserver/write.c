@@ -144,10 +144,10 @@ ApiStatus *api_create(ApiCall *call)
 
 	if (object == NULL)
 		return refusal;
-	object = to_stored_form(call->kind, g_steal_pointer(&object));
 	refusal = api_prepare_create(call, object);
 	if (refusal != NULL)
 		return refusal;
+	object = to_stored_form(call->kind, g_steal_pointer(&object));
 	if (call->query.dry_run)
 		return pretend_create(call, object);
 	for (guint tries = 0; again && tries < MAX(NAME_TRIES, NAMESPACE_TRIES); tries++) {
@@ -282,14 +282,16 @@ static ApiStatus *try_change(ApiCall *call, const Change *change, gboolean *agai
 		return refusal;
 	refusal = api_call_check_type(call, object);
 	if (refusal == NULL)
+		refusal = api_prepare_identity(call, object, view);
+	if (refusal == NULL)
 		refusal = check_revision(call, change, object, &present);
 	if (refusal != NULL)
 		return refusal;
-	object = to_stored_form(call->kind, g_steal_pointer(&object));
-	refusal = call->path.subresource != NULL ? api_prepare_status(call, object, old)
-						 : api_prepare_update(call, object, old);
+	refusal = call->path.subresource != NULL ? api_prepare_status(call, object, view)
+						 : api_prepare_update(call, object, view);
 	if (refusal != NULL)
 		return refusal;
+	object = to_stored_form(call->kind, g_steal_pointer(&object));
 	return finish_change(call, object, old, &present, again);
 }
 
