@@ -336,6 +336,29 @@ static gboolean set_key(NvsVolume *volume, const EspNvsEntry *entry, GError **er
 	return erase_items(volume, space, entry->key, is_not_fresh, &fresh, error);
 }
 
+/* What lies behind the last item must be erased flash. In a page where it is not, for it was
+ * damaged, nothing more is written. */
+static gboolean close_damaged_page(NvsVolume *volume, GError **error)
+{
+	NvsPage *page = last_page(volume);
+	guint first = page == NULL ? ESP_NVS_PAGE_ENTRIES : page->next_free;
+	gboolean blank = TRUE;
+
+	if (first >= ESP_NVS_PAGE_ENTRIES || page->state != NVS_PAGE_ACTIVE)
+		return TRUE;
+	for (guint i = first; i < ESP_NVS_PAGE_ENTRIES && blank; i++) {
+		const guint8 *entry = nvs_entry_at(page->bytes, i);
+
+		blank = nvs_entry_state(page->bytes, i) == NVS_ENTRY_EMPTY && entry[0] == 0xFF &&
+			memcmp(entry, entry + 1, ESP_NVS_ENTRY_BYTES - 1) == 0;
+	}
+	if (blank)
+		return TRUE;
+	page->next_free = ESP_NVS_PAGE_ENTRIES;
+	return nvs_volume_mark(volume, page, first, ESP_NVS_PAGE_ENTRIES - first, NVS_ENTRY_ERASED,
+			       error);
+}
+
 static gboolean mount_for_update(NvsVolume *volume, guint8 *image, gsize size_bytes,
 				 const EspNvsFlash *flash, GError **error)
 {
@@ -348,9 +371,9 @@ static gboolean mount_for_update(NvsVolume *volume, guint8 *image, gsize size_by
 	}
 	if (!nvs_volume_mount(volume, image, size_bytes, TRUE, flash, error))
 		return FALSE;
-	if (volume->free->len > 0)
-		return TRUE;
-	return partition_full(error);
+	if (volume->free->len == 0)
+		return partition_full(error);
+	return close_damaged_page(volume, error);
 }
 
 gboolean esp_nvs_set(guint8 *image, gsize size_bytes, const EspNvsEntry *entry,

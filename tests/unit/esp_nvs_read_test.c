@@ -1,6 +1,7 @@
 /* The reader against partitions that ESP-IDF's own library wrote and read back. */
 #include "base/digest.h"
 #include "base/file.h"
+#include "esp/crc.h"
 #include "esp/error.h"
 #include "esp/nvs.h"
 
@@ -13,7 +14,7 @@
 
 #define DATA ESPALIER_SOURCE_DIR "/tests/data/"
 
-enum { FILE_MAX_BYTES = 1 << 20, IMAGES = 20 };
+enum { FILE_MAX_BYTES = 1 << 20, IMAGES = 20, SIZE = 0x4000, PAGE = 0x1000, ENTRIES = 64 };
 
 static GBytes *load(const char *path)
 {
@@ -98,10 +99,252 @@ static void reads_what_a_device_reads_from_the_images_it_wrote(void **state)
 	assert_int_equal(images, IMAGES);
 }
 
+/* ---- Crafted partitions: parts of images put together as power cuts leave them ---- */
+
+static void lay_out(guint8 *image, const EspNvsEntry *entries, gsize n)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!esp_nvs_image_write(entries, n, image, SIZE, NULL, &error))
+		fail_msg("%s", error->message);
+}
+
+static guint8 *entry_at(guint8 *page, guint index)
+{
+	return page + ENTRIES + (gsize)index * 32;
+}
+
+static void set_state(guint8 *page, guint index, guint state)
+{
+	guint shift = 2 * (index % 4);
+	guint8 *byte = page + 32 + index / 4;
+
+	*byte = (guint8)((*byte & ~(3U << shift)) | state << shift);
+}
+
+/* Copies n entries with their states. */
+static void copy_entries(guint8 *to, guint to_index, const guint8 *from, guint from_index, guint n)
+{
+	memcpy(entry_at(to, to_index), from + ENTRIES + from_index * 32, (gsize)n * 32);
+	for (guint i = 0; i < n; i++)
+		set_state(to, to_index + i, 2);
+}
+
+static EspNvsContents *read_all(const guint8 *image)
+{
+	EspNvsContents *contents = esp_nvs_read(image, SIZE, ESP_NVS_READ_DEFAULT, NULL);
+
+	assert_non_null(contents);
+	return contents;
+}
+
+/* An image whose one u8 "a.k" is `value`; entry 0 is the namespace, entry 1 the key. */
+static void one_key(guint8 *image, guint8 value)
+{
+	const EspNvsEntry entry = esp_nvs_unsigned("a", "k", ESP_NVS_U8, value);
+
+	lay_out(image, &entry, 1);
+}
+
+static void the_later_of_two_wins_within_the_active_page(void **state)
+{
+	guint8 image[SIZE], other[SIZE];
+	g_autoptr(EspNvsContents) contents = NULL;
+
+	(void)state;
+	one_key(image, 1);
+	one_key(other, 2);
+	copy_entries(image, 2, other, 1, 1);
+	contents = read_all(image);
+	assert_int_equal(contents->n_entries, 1);
+	assert_int_equal(esp_nvs_find(contents, "a", "k")->value.u, 2);
+}
+
+static void the_older_of_two_wins_between_full_pages(void **state)
+{
+	guint8 image[SIZE], other[SIZE];
+	const EspNvsEntry entries[] = {esp_nvs_unsigned("a", "k", ESP_NVS_U8, 2),
+				       esp_nvs_unsigned("a", "last", ESP_NVS_U8, 3)};
+	g_autoptr(EspNvsContents) contents = NULL;
+
+	(void)state;
+	one_key(image, 1);
+	image[0] = 0xFC;
+	lay_out(other, entries, 2);
+	/* The second page: same header but for the sequence number of page 1. */
+	memcpy(image + PAGE, other, PAGE);
+	esp_nvs_image_write((const EspNvsEntry[]){esp_nvs_blob("x", "y", image, 5000)}, 1, other,
+			    SIZE, NULL, NULL);
+	memcpy(image + PAGE, other + PAGE, 32);
+	contents = read_all(image);
+	assert_int_equal(contents->n_entries, 2);
+	assert_int_equal(esp_nvs_find(contents, "a", "k")->value.u, 1);
+	assert_int_equal(esp_nvs_find(contents, "a", "last")->value.u, 3);
+}
+
+static void pages_are_read_by_their_number_not_their_place(void **state)
+{
+	static guint8 blob[5000];
+	const EspNvsEntry entry = esp_nvs_blob("a", "b", blob, sizeof blob);
+	guint8 image[SIZE], swapped[SIZE];
+	g_autoptr(EspNvsContents) contents = NULL;
+
+	(void)state;
+	memset(blob, 0x5A, sizeof blob);
+	lay_out(image, &entry, 1);
+	memset(swapped, 0xFF, SIZE);
+	memcpy(swapped, image + PAGE, PAGE);
+	memcpy(swapped + 3 * PAGE, image, PAGE);
+	contents = read_all(swapped);
+	assert_int_equal(contents->n_entries, 1);
+	assert_memory_equal(esp_nvs_find(contents, "a", "b")->value.blob.data, blob, sizeof blob);
+}
+
+static void what_is_damaged_is_not_there_and_the_rest_is(void **state)
+{
+	const EspNvsEntry entries[] = {
+		esp_nvs_string("a", "text", "a string of more than thirty-two bytes, surely"),
+		esp_nvs_blob("a", "blob", "blob", 4),
+		esp_nvs_unsigned("a", "n", ESP_NVS_U8, 9),
+	};
+	/* 0 namespace, 1..3 text, 4..5 chunk, 6 index, 7 number */
+	static const struct {
+		guint index, offset;
+		const char *gone;
+	} rows[] = {{1, 9, "text"}, {3, 0, "text"},  {5, 1, "blob"},
+		    {4, 2, "blob"}, {6, 24, "blob"}, {7, 24, "n"}};
+
+	(void)state;
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		guint8 image[SIZE];
+		g_autoptr(EspNvsContents) contents = NULL;
+
+		lay_out(image, entries, 3);
+		entry_at(image, rows[i].index)[rows[i].offset] ^= 0x01;
+		contents = read_all(image);
+		assert_int_equal(contents->n_entries, 2);
+		assert_null(esp_nvs_find(contents, "a", rows[i].gone));
+		assert_true(contents->n_damaged > 0);
+	}
+}
+
+static void a_half_written_item_is_not_there(void **state)
+{
+	const EspNvsEntry entries[] = {
+		esp_nvs_unsigned("a", "n", ESP_NVS_U8, 9),
+		esp_nvs_string("a", "text", "a string of more than thirty-two bytes, surely"),
+	};
+
+	(void)state;
+	/* 0 namespace, 1 number, 2..4 text: the bitmap is behind by one, two, three entries. */
+	for (guint behind = 1; behind <= 3; behind++) {
+		guint8 image[SIZE];
+		g_autoptr(EspNvsContents) contents = NULL;
+
+		lay_out(image, entries, 2);
+		for (guint i = 0; i < behind; i++)
+			set_state(image, 4 - i, 3);
+		contents = read_all(image);
+		assert_int_equal(contents->n_entries, 1);
+		assert_int_equal(esp_nvs_find(contents, "a", "n")->value.u, 9);
+	}
+}
+
+static void a_blob_without_its_index_or_a_chunk_is_not_there(void **state)
+{
+	static guint8 blob[5000];
+	const EspNvsEntry entry = esp_nvs_blob("a", "b", blob, sizeof blob);
+	static const struct {
+		gsize page;
+		guint index;
+	} rows[] = {{0, 1}, {PAGE, 0}, {PAGE, 33}};
+
+	(void)state;
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		guint8 image[SIZE];
+		g_autoptr(EspNvsContents) contents = NULL;
+
+		lay_out(image, &entry, 1);
+		set_state(image + rows[i].page, rows[i].index, 0);
+		contents = read_all(image);
+		assert_int_equal(contents->n_entries, 0);
+	}
+}
+
+static void refuses_a_newer_format_and_odd_sizes(void **state)
+{
+	guint8 image[SIZE];
+	g_autoptr(GError) newer = NULL, odd = NULL, none = NULL;
+	static const guint8 header[] = {0xFE, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0, 0xFD};
+	guint32 crc;
+
+	(void)state;
+	one_key(image, 1);
+	memcpy(image, header, sizeof header);
+	crc = GUINT32_TO_LE(esp_crc_rom(image + 4, 24));
+	memcpy(image + 28, &crc, sizeof crc);
+	assert_null(esp_nvs_read(image, SIZE, 0, &newer));
+	assert_true(g_error_matches(newer, ESP_ERROR, ESP_ERROR_NOT_SUPPORTED));
+	assert_null(esp_nvs_read(image, SIZE - 1, 0, &odd));
+	assert_true(g_error_matches(odd, ESP_ERROR, ESP_ERROR_INVALID));
+	assert_null(esp_nvs_read(image, 0, 0, &none));
+	assert_true(g_error_matches(none, ESP_ERROR, ESP_ERROR_INVALID));
+}
+
+static void an_erased_or_meaningless_partition_is_empty(void **state)
+{
+	static const guint8 fills[] = {0xFF, 0x00, 0xA5};
+
+	(void)state;
+	for (gsize i = 0; i < G_N_ELEMENTS(fills); i++) {
+		guint8 image[SIZE];
+		g_autoptr(EspNvsContents) contents = NULL;
+
+		memset(image, fills[i], SIZE);
+		contents = read_all(image);
+		assert_int_equal(contents->n_entries, 0);
+		assert_null(esp_nvs_find(contents, "a", "k"));
+	}
+}
+
+static void old_blobs_are_read_only_when_asked_for(void **state)
+{
+	guint8 image[SIZE];
+	const EspNvsEntry entry = esp_nvs_string("a", "k", "abc");
+	g_autoptr(EspNvsContents) contents = NULL, old = NULL;
+	guint8 *at;
+	guint8 covered[28];
+	guint32 crc;
+
+	(void)state;
+	lay_out(image, &entry, 1);
+	at = entry_at(image, 1);
+	at[1] = 0x41;
+	memcpy(covered, at, 4);
+	memcpy(covered + 4, at + 8, 24);
+	crc = GUINT32_TO_LE(esp_crc_rom(covered, sizeof covered));
+	memcpy(at + 4, &crc, sizeof crc);
+	contents = read_all(image);
+	assert_int_equal(contents->n_entries, 0);
+	old = esp_nvs_read(image, SIZE, ESP_NVS_READ_OLD_BLOBS, NULL);
+	assert_int_equal(old->n_entries, 1);
+	assert_int_equal(old->entries[0].type, ESP_NVS_BLOB);
+	assert_int_equal(old->entries[0].value.blob.size_bytes, 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_what_a_device_reads_from_the_images_it_wrote),
+		cmocka_unit_test(the_later_of_two_wins_within_the_active_page),
+		cmocka_unit_test(the_older_of_two_wins_between_full_pages),
+		cmocka_unit_test(pages_are_read_by_their_number_not_their_place),
+		cmocka_unit_test(what_is_damaged_is_not_there_and_the_rest_is),
+		cmocka_unit_test(a_half_written_item_is_not_there),
+		cmocka_unit_test(a_blob_without_its_index_or_a_chunk_is_not_there),
+		cmocka_unit_test(refuses_a_newer_format_and_odd_sizes),
+		cmocka_unit_test(an_erased_or_meaningless_partition_is_empty),
+		cmocka_unit_test(old_blobs_are_read_only_when_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
