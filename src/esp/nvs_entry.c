@@ -79,27 +79,28 @@ gboolean esp_nvs_type_range(EspNvsType type, gint64 *min, guint64 *max)
 	return TRUE;
 }
 
-/* " (from Secret 'x')", or nothing. */
-static const char *origin_before(const EspNvsEntry *entry)
-{
-	return entry->origin == NULL ? "" : " (from ";
-}
+/* Sets ESP_ERROR_INVALID or another code, followed by where the entry comes from. Always FALSE. */
+static gboolean fails(GError **error, int code, const EspNvsEntry *entry, const char *format, ...)
+	G_GNUC_PRINTF(4, 5);
 
-static const char *origin_name(const EspNvsEntry *entry)
+static gboolean fails(GError **error, int code, const EspNvsEntry *entry, const char *format, ...)
 {
-	return entry->origin == NULL ? "" : entry->origin;
-}
+	g_autofree char *what = NULL, *origin = NULL;
+	va_list args;
 
-static const char *origin_after(const EspNvsEntry *entry)
-{
-	return entry->origin == NULL ? "" : ")";
-}
-
-static gboolean entry_fails(GError **error, int code, const EspNvsEntry *entry, const char *what)
-{
-	g_set_error(error, ESP_ERROR, code, "key '%s.%s' %s%s%s%s", entry->space, entry->key, what,
-		    origin_before(entry), origin_name(entry), origin_after(entry));
+	va_start(args, format);
+	what = g_strdup_vprintf(format, args);
+	va_end(args);
+	origin =
+		entry->origin == NULL ? g_strdup("") : g_strdup_printf(" (from %s)", entry->origin);
+	g_set_error(error, ESP_ERROR, code, "%s%s", what, origin);
 	return FALSE;
+}
+
+static gboolean key_fails(GError **error, const EspNvsEntry *entry, const char *what)
+{
+	return fails(error, ESP_ERROR_INVALID, entry, "key '%s.%s' %s", entry->space, entry->key,
+		     what);
 }
 
 static gboolean name_is_ascii(const char *name)
@@ -114,101 +115,83 @@ static gboolean space_check(const EspNvsEntry *entry, GError **error)
 {
 	gsize length = entry->space == NULL ? 0 : strlen(entry->space);
 
-	if (length >= 1 && length <= ESP_NVS_NAME_MAX && name_is_ascii(entry->space))
-		return TRUE;
 	if (length == 0)
-		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
-			    "key '%s' has no namespace; NVS wants 1 to %d characters%s%s%s",
-			    entry->key == NULL ? "" : entry->key, ESP_NVS_NAME_MAX,
-			    origin_before(entry), origin_name(entry), origin_after(entry));
-	else if (length > ESP_NVS_NAME_MAX)
-		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
-			    "namespace '%s' has %" G_GSIZE_FORMAT
-			    " characters, NVS allows %d%s%s%s",
-			    entry->space, length, ESP_NVS_NAME_MAX, origin_before(entry),
-			    origin_name(entry), origin_after(entry));
-	else
-		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
-			    "namespace '%s' has a character other than printable ASCII%s%s%s",
-			    entry->space, origin_before(entry), origin_name(entry),
-			    origin_after(entry));
-	return FALSE;
+		return fails(error, ESP_ERROR_INVALID, entry,
+			     "key '%s' has no namespace; NVS wants 1 to %d characters",
+			     entry->key == NULL ? "" : entry->key, ESP_NVS_NAME_MAX);
+	if (length > ESP_NVS_NAME_MAX)
+		return fails(error, ESP_ERROR_INVALID, entry,
+			     "namespace '%s' has %" G_GSIZE_FORMAT " characters, NVS allows %d",
+			     entry->space, length, ESP_NVS_NAME_MAX);
+	if (!name_is_ascii(entry->space))
+		return fails(error, ESP_ERROR_INVALID, entry,
+			     "namespace '%s' has a character other than printable ASCII",
+			     entry->space);
+	return TRUE;
 }
 
 static gboolean key_check(const EspNvsEntry *entry, GError **error)
 {
 	gsize length = entry->key == NULL ? 0 : strlen(entry->key);
-	g_autofree char *what = NULL;
 
-	if (length >= 1 && length <= ESP_NVS_NAME_MAX && name_is_ascii(entry->key))
-		return TRUE;
-	if (length == 0) {
-		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
-			    "namespace '%s' has an empty key; NVS wants 1 to %d characters%s%s%s",
-			    entry->space, ESP_NVS_NAME_MAX, origin_before(entry),
-			    origin_name(entry), origin_after(entry));
-		return FALSE;
-	}
-	if (length <= ESP_NVS_NAME_MAX)
-		return entry_fails(error, ESP_ERROR_INVALID, entry,
-				   "has a character other than printable ASCII");
-	what = g_strdup_printf("has %" G_GSIZE_FORMAT " characters, NVS allows %d", length,
-			       ESP_NVS_NAME_MAX);
-	return entry_fails(error, ESP_ERROR_INVALID, entry, what);
+	if (length == 0)
+		return fails(error, ESP_ERROR_INVALID, entry,
+			     "namespace '%s' has an empty key; NVS wants 1 to %d characters",
+			     entry->space, ESP_NVS_NAME_MAX);
+	if (length > ESP_NVS_NAME_MAX)
+		return fails(error, ESP_ERROR_INVALID, entry,
+			     "key '%s.%s' has %" G_GSIZE_FORMAT " characters, NVS allows %d",
+			     entry->space, entry->key, length, ESP_NVS_NAME_MAX);
+	if (!name_is_ascii(entry->key))
+		return key_fails(error, entry, "has a character other than printable ASCII");
+	return TRUE;
 }
 
 static gboolean integer_check(const EspNvsEntry *entry, const TypeRow *row, GError **error)
 {
-	g_autofree char *what = NULL;
-
 	if (row->min < 0) {
 		if (entry->value.i >= row->min && entry->value.i <= (gint64)row->max)
 			return TRUE;
-		what = g_strdup_printf("is %" G_GINT64_FORMAT
-				       ", which does not fit %s (%" G_GINT64_FORMAT
-				       " to %" G_GUINT64_FORMAT ")",
-				       entry->value.i, row->name, row->min, row->max);
-	} else {
-		if (entry->value.u <= row->max)
-			return TRUE;
-		what = g_strdup_printf("is %" G_GUINT64_FORMAT
-				       ", which does not fit %s (0 to %" G_GUINT64_FORMAT ")",
-				       entry->value.u, row->name, row->max);
+		return fails(
+			error, ESP_ERROR_INVALID, entry,
+			"key '%s.%s' is %" G_GINT64_FORMAT
+			", which does not fit %s (%" G_GINT64_FORMAT " to %" G_GUINT64_FORMAT ")",
+			entry->space, entry->key, entry->value.i, row->name, row->min, row->max);
 	}
-	return entry_fails(error, ESP_ERROR_INVALID, entry, what);
+	if (entry->value.u <= row->max)
+		return TRUE;
+	return fails(error, ESP_ERROR_INVALID, entry,
+		     "key '%s.%s' is %" G_GUINT64_FORMAT
+		     ", which does not fit %s (0 to %" G_GUINT64_FORMAT ")",
+		     entry->space, entry->key, entry->value.u, row->name, row->max);
 }
 
 static gboolean string_check(const EspNvsEntry *entry, GError **error)
 {
-	g_autofree char *what = NULL;
 	gsize length;
 
 	if (entry->value.text == NULL)
-		return entry_fails(error, ESP_ERROR_INVALID, entry, "is a string without a value");
+		return key_fails(error, entry, "is a string without a value");
 	length = strlen(entry->value.text);
-	if (length >= ESP_NVS_STRING_MAX) {
-		what = g_strdup_printf("is a string of %" G_GSIZE_FORMAT
-				       " bytes, NVS allows %d; a blob may be longer",
-				       length, ESP_NVS_STRING_MAX - 1);
-		return entry_fails(error, ESP_ERROR_TOO_LARGE, entry, what);
-	}
+	if (length >= ESP_NVS_STRING_MAX)
+		return fails(error, ESP_ERROR_TOO_LARGE, entry,
+			     "key '%s.%s' is a string of %" G_GSIZE_FORMAT
+			     " bytes, NVS allows %d; a blob may be longer",
+			     entry->space, entry->key, length, ESP_NVS_STRING_MAX - 1);
 	if (!g_utf8_validate(entry->value.text, (gssize)length, NULL))
-		return entry_fails(error, ESP_ERROR_INVALID, entry,
-				   "is a string that is not UTF-8; make it a blob");
+		return key_fails(error, entry, "is a string that is not UTF-8; make it a blob");
 	return TRUE;
 }
 
 static gboolean blob_check(const EspNvsEntry *entry, GError **error)
 {
-	g_autofree char *what = NULL;
-
 	if (entry->value.blob.data == NULL && entry->value.blob.size_bytes > 0)
-		return entry_fails(error, ESP_ERROR_INVALID, entry, "is a blob without its bytes");
+		return key_fails(error, entry, "is a blob without its bytes");
 	if (entry->value.blob.size_bytes <= ESP_NVS_BLOB_MAX)
 		return TRUE;
-	what = g_strdup_printf("is a blob of %" G_GSIZE_FORMAT " bytes, NVS allows %d",
-			       entry->value.blob.size_bytes, ESP_NVS_BLOB_MAX);
-	return entry_fails(error, ESP_ERROR_TOO_LARGE, entry, what);
+	return fails(error, ESP_ERROR_TOO_LARGE, entry,
+		     "key '%s.%s' is a blob of %" G_GSIZE_FORMAT " bytes, NVS allows %d",
+		     entry->space, entry->key, entry->value.blob.size_bytes, ESP_NVS_BLOB_MAX);
 }
 
 gboolean esp_nvs_entry_check(const EspNvsEntry *entry, GError **error)
@@ -223,7 +206,7 @@ gboolean esp_nvs_entry_check(const EspNvsEntry *entry, GError **error)
 		return FALSE;
 	row = row_of(entry->type);
 	if (row == NULL)
-		return entry_fails(error, ESP_ERROR_INVALID, entry, "has a type that NVS has not");
+		return key_fails(error, entry, "has a type that NVS has not");
 	if (row->max != 0)
 		return integer_check(entry, row, error);
 	return entry->type == ESP_NVS_STRING ? string_check(entry, error)

@@ -255,6 +255,7 @@ static gboolean append_blob(NvsVolume *volume, guint8 space, const EspNvsEntry *
 	return append_item(volume, &index, error);
 }
 
+/* `error` is not NULL: what failed decides whether the flash still takes writes. */
 static gboolean set_blob(NvsVolume *volume, guint8 space, const EspNvsEntry *entry, guint *first,
 			 GError **error)
 {
@@ -271,7 +272,7 @@ static gboolean set_blob(NvsVolume *volume, guint8 space, const EspNvsEntry *ent
 	if (append_blob(volume, space, entry, first_chunk, error))
 		return TRUE;
 	/* Chunks without an index would only take room until the next mount. */
-	if (error == NULL || !g_error_matches(*error, ESP_ERROR, ESP_ERROR_TOO_LARGE))
+	if (!g_error_matches(*error, ESP_ERROR, ESP_ERROR_TOO_LARGE))
 		return FALSE;
 	(void)erase_items(volume, space, entry->key, is_chunk_of_version, &first_chunk, NULL);
 	return FALSE;

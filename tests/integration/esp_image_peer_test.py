@@ -16,6 +16,7 @@ from esptool.targets import CHIP_DEFS
 TOOL = os.path.join(os.environ["ESPALIER_TOOLS"], "esp_image_tool")
 HOST_ID = 0xF057
 C3_ID = 5
+C3_DROM = 0x3C000020
 CHIPS = ["esp32", "esp32s2", "esp32s3", "esp32c3", "esp32c6", "esp32h2"]
 
 
@@ -37,9 +38,10 @@ def ours(path):
 
 
 def for_chip(image, chip):
-    """The same image for another chip, its appended hash made anew."""
+    """The same image for another chip, its segment in flash-mapped memory, its appended hash made anew."""
     other = bytearray(image)
     other[12:14] = chip.to_bytes(2, "little")
+    other[24:28] = C3_DROM.to_bytes(4, "little")
     other[-32:] = hashlib.sha256(other[:-32]).digest()
     return bytes(other)
 
