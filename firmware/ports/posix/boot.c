@@ -168,23 +168,24 @@ static void initialise(const PosixFlash *flash, const EspPartition *partition, g
 static gboolean try_slots(const PosixFlash *flash, const int *order, gsize n_order, PosixBoot *boot,
 			  PosixBootComplain complain, gpointer user_data, GError **error)
 {
-	g_autoptr(GError) last = NULL;
+	g_autoptr(GError) first = NULL;
 
 	for (gsize i = 0; i < n_order; i++) {
 		const EspPartition *partition = slot_partition(flash, order[i]);
-		g_autofree char *message = NULL;
+		g_autoptr(GError) problem = NULL;
 
 		if (partition == NULL)
 			continue;
-		g_clear_error(&last);
-		if (load(flash, partition, boot, &last))
+		if (load(flash, partition, boot, &problem))
 			return TRUE;
-		message = g_strdup_printf("%s: %s", partition->label, last->message);
-		complain(message, user_data);
+		g_prefix_error(&problem, "%s: ", partition->label);
+		complain(problem->message, user_data);
+		if (first == NULL)
+			first = g_steal_pointer(&problem);
 	}
 	g_set_error(error, BASE_ERROR, BASE_ERROR_NOT_FOUND,
 		    "no bootable firmware (%s); flash it again with `espalier flash`",
-		    last == NULL ? "the table has no slot" : last->message);
+		    first == NULL ? "the table has no slot" : first->message);
 	return FALSE;
 }
 

@@ -17,7 +17,7 @@ typedef struct {
 
 /* Chooses as ESP-IDF's bootloader does: the slot that otadata says, and if its image does not
  * verify, the lower ones down to factory, then the higher ones. `complain` hears of each image that
- * was passed over. FALSE, `boot` untouched, if none can run; the error is the last image's. */
+ * was passed over. FALSE, `boot` untouched, if none can run; the error is the first image's. */
 typedef void (*PosixBootComplain)(const char *message, gpointer user_data);
 gboolean posix_boot_load(const PosixFlash *flash, PosixBoot *boot, PosixBootComplain complain,
 			 gpointer user_data, GError **error);

@@ -22,6 +22,17 @@ typedef struct {
 	char *reset;
 } Arguments;
 
+static void arguments_clear(Arguments *arguments)
+{
+	g_free(arguments->label);
+	g_free(arguments->slot);
+	g_free(arguments->version);
+	g_free(arguments->sha256);
+	g_free(arguments->mac);
+	g_free(arguments->reset);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Arguments, arguments_clear)
+
 /* Large, and alive as long as the program: as on a chip. */
 static CoreDevice device;
 
@@ -87,7 +98,7 @@ int main(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 	g_autoptr(PosixFlash) flash = NULL;
 	g_autoptr(PosixPort) port = NULL;
-	Arguments arguments = {.flash_fd = -1};
+	g_auto(Arguments) arguments = {.flash_fd = -1};
 	CoreHardware hardware;
 
 	if (!parse(argc, argv, &arguments, &error) || !describe(&arguments, &hardware)) {

@@ -109,7 +109,9 @@ static void on_message(struct mosquitto *client, void *user_data,
 
 	(void)client;
 	event->topic = g_strdup(message->topic);
-	event->payload = g_strndup(message->payload, (gsize)message->payloadlen);
+	event->payload = g_malloc0((gsize)message->payloadlen + 1);
+	if (message->payloadlen > 0)
+		memcpy(event->payload, message->payload, (gsize)message->payloadlen);
 	event->event.topic = event->topic;
 	event->event.payload = event->payload;
 	event->event.payload_bytes = (size_t)message->payloadlen;
@@ -281,13 +283,37 @@ void posix_mqtt_disconnect(PosixMqtt *mqtt, bool clean)
 
 /* ---- What the port calls ---- */
 
+/* The library (2.0.11) asks to write all through a TLS handshake, and takes a connection that
+ * failed within one for a handshake that goes on: waiting as it says would spin. So the handshake
+ * is looked after here. */
+static const SSL *handshake(PosixMqtt *mqtt)
+{
+	const SSL *ssl = mosquitto_ssl_get(mqtt->client);
+
+	return ssl != NULL && !SSL_is_init_finished(ssl) ? ssl : NULL;
+}
+
+static gboolean is_connected(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
+
+	return getpeername(fd, (struct sockaddr *)&peer, &length) == 0;
+}
+
 int posix_mqtt_fd(PosixMqtt *mqtt, short *poll_events)
 {
 	int fd = mqtt->client == NULL || mqtt->ended ? -1 : mosquitto_socket(mqtt->client);
+	const SSL *ssl = fd < 0 ? NULL : handshake(mqtt);
+	gboolean wants_write;
 
-	*poll_events = POLLIN;
-	if (fd >= 0 && mosquitto_want_write(mqtt->client))
-		*poll_events |= POLLOUT;
+	if (fd < 0)
+		return -1;
+	if (ssl == NULL)
+		wants_write = mosquitto_want_write(mqtt->client);
+	else
+		wants_write = SSL_want_write(ssl) || !is_connected(fd);
+	*poll_events = (short)(POLLIN | POLLRDHUP | (wants_write ? POLLOUT : 0));
 	return fd;
 }
 
@@ -300,11 +326,43 @@ static void check(PosixMqtt *mqtt, int code)
 		    mqtt->problem != NULL ? mqtt->problem : why);
 }
 
+/* What the system says of a socket that came to nothing. */
+static const char *socket_problem(int fd, const char *fallback)
+{
+	int problem = 0;
+	socklen_t length = sizeof(problem);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &problem, &length) != 0 || problem == 0)
+		return fallback;
+	return g_strerror(problem);
+}
+
+static void work_on_handshake(PosixMqtt *mqtt, short poll_events)
+{
+	bool hung_up = (poll_events & (POLLHUP | POLLERR | POLLRDHUP)) != 0;
+	int fd = mosquitto_socket(mqtt->client);
+
+	if (poll_events == 0)
+		return;
+	if (hung_up && !is_connected(fd)) {
+		end(mqtt, CORE_EVENT_DISCONNECTED, false,
+		    socket_problem(fd, g_strerror(ECONNREFUSED)));
+		return;
+	}
+	check(mqtt, mosquitto_loop_read(mqtt->client, 1));
+	if (!mqtt->ended && hung_up && handshake(mqtt) != NULL)
+		end(mqtt, CORE_EVENT_DISCONNECTED, false, "closed within the TLS handshake");
+}
+
 void posix_mqtt_work(PosixMqtt *mqtt, short poll_events)
 {
 	if (mqtt->client == NULL || mqtt->ended)
 		return;
-	if ((poll_events & (POLLIN | POLLHUP | POLLERR)) != 0)
+	if (handshake(mqtt) != NULL) {
+		work_on_handshake(mqtt, poll_events);
+		return;
+	}
+	if ((poll_events & (POLLIN | POLLHUP | POLLERR | POLLRDHUP)) != 0)
 		check(mqtt, mosquitto_loop_read(mqtt->client, 1));
 	if (!mqtt->ended && (poll_events & POLLOUT) != 0)
 		check(mqtt, mosquitto_loop_write(mqtt->client, 1));
