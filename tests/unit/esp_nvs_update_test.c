@@ -297,6 +297,22 @@ static void updates_what_the_generator_lays_out(void **state)
 	assert_value(image, &fresh[1]);
 }
 
+static void writes_nothing_more_into_a_page_that_is_damaged_behind_its_items(void **state)
+{
+	const EspNvsEntry first = esp_nvs_unsigned("a", "n", ESP_NVS_U8, 1);
+	const EspNvsEntry fresh =
+		esp_nvs_string("a", "k", "a text of more than one entry, for sure");
+	guint8 image[SIZE];
+
+	(void)state;
+	memset(image, 0xFF, SIZE);
+	assert_true(esp_nvs_set(image, SIZE, &first, NULL, NULL));
+	image[64 + 32 * 3 + 5] = 0x00;
+	assert_true(esp_nvs_set(image, SIZE, &fresh, NULL, NULL));
+	assert_value(image, &first);
+	assert_value(image, &fresh);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +323,7 @@ int main(void)
 		cmocka_unit_test(erases_a_key_and_says_when_there_is_none),
 		cmocka_unit_test(does_not_write_to_a_read_only_partition),
 		cmocka_unit_test(updates_what_the_generator_lays_out),
+		cmocka_unit_test(writes_nothing_more_into_a_page_that_is_damaged_behind_its_items),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
