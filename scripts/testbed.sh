@@ -5,6 +5,7 @@
 #   scripts/testbed.sh path       print the path of the program (kubectl is a link beside it); exit 1 if it is not built
 #   scripts/testbed.sh up DIR     start one on free ports of 127.0.0.1 with all state in DIR, our CRDs in it;
 #                                 writes DIR/admin.kubeconfig and DIR/env (KUBECONFIG, API, ETCD)
+#   scripts/testbed.sh pause DIR  kill only its kube-apiserver, resume DIR starts it again on the same port
 #   scripts/testbed.sh down DIR   stop it by its process ids and remove DIR
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -138,14 +139,14 @@ wait_for() { # WHAT COMMAND...: up to a minute, or until a component has died
 			if ! running "$(cat "$name")"; then
 				say "$(basename "$name" .pid) died:"
 				tail -n 5 "${name%.pid}.log" >&2
-				stop
+				stop kcm apiserver etcd
 				exit 1
 			fi
 		done
 		sleep 0.1
 	done
 	say "$what was not ready within a minute"
-	stop
+	stop kcm apiserver etcd
 	exit 1
 }
 
@@ -153,8 +154,23 @@ ask() { # PATH: as the administrator
 	printf 'header = "Authorization: Bearer %s"\n' "$admin_token" | curl -sf --config - --noproxy '*' --cacert ca.crt "https://127.0.0.1:$api$1"
 }
 
+# Needs $api and $etcd_client.
+start_apiserver() {
+	start apiserver apiserver --etcd-servers="http://127.0.0.1:$etcd_client" \
+		--bind-address=127.0.0.1 --advertise-address=127.0.0.1 --secure-port="$api" \
+		--endpoint-reconciler-type=none --service-cluster-ip-range=10.96.0.0/24 \
+		--tls-cert-file="$dir/apiserver.crt" --tls-private-key-file="$dir/apiserver.key" \
+		--client-ca-file="$dir/ca.crt" --token-auth-file="$dir/tokens.csv" \
+		--requestheader-client-ca-file="$dir/ca.crt" --requestheader-allowed-names=front-proxy \
+		--requestheader-username-headers=X-Remote-User --requestheader-group-headers=X-Remote-Group \
+		--authorization-mode=RBAC --anonymous-auth=false \
+		--service-account-issuer=https://kubernetes.default.svc \
+		--service-account-key-file="$dir/sa.pub" --service-account-signing-key-file="$dir/sa.key" --profiling=false
+	wait_for apiserver ask /readyz
+}
+
 up() {
-	local etcd_client etcd_peer kcm controller_token
+	local etcd_peer kcm controller_token
 	if ! [ -x "$program" ]; then say "not built: run scripts/testbed.sh build"; exit 1; fi
 	mkdir -p "$dir"
 	dir=$(cd "$dir" && pwd)
@@ -177,17 +193,7 @@ T
 		--listen-client-urls "http://127.0.0.1:$etcd_client" --advertise-client-urls "http://127.0.0.1:$etcd_client" \
 		--listen-peer-urls "http://127.0.0.1:$etcd_peer" --initial-advertise-peer-urls "http://127.0.0.1:$etcd_peer" \
 		--initial-cluster "t=http://127.0.0.1:$etcd_peer"
-	start apiserver apiserver --etcd-servers="http://127.0.0.1:$etcd_client" \
-		--bind-address=127.0.0.1 --advertise-address=127.0.0.1 --secure-port="$api" \
-		--endpoint-reconciler-type=none --service-cluster-ip-range=10.96.0.0/24 \
-		--tls-cert-file="$dir/apiserver.crt" --tls-private-key-file="$dir/apiserver.key" \
-		--client-ca-file="$dir/ca.crt" --token-auth-file="$dir/tokens.csv" \
-		--requestheader-client-ca-file="$dir/ca.crt" --requestheader-allowed-names=front-proxy \
-		--requestheader-username-headers=X-Remote-User --requestheader-group-headers=X-Remote-Group \
-		--authorization-mode=RBAC --anonymous-auth=false \
-		--service-account-issuer=https://kubernetes.default.svc \
-		--service-account-key-file="$dir/sa.pub" --service-account-signing-key-file="$dir/sa.key" --profiling=false
-	wait_for apiserver ask /readyz
+	start_apiserver
 	start kcm controller-manager --kubeconfig="$dir/controller.kubeconfig" --leader-elect=false \
 		--authentication-kubeconfig="$dir/controller.kubeconfig" --authorization-kubeconfig="$dir/controller.kubeconfig" \
 		--bind-address=127.0.0.1 --secure-port="$kcm" --cert-dir="$dir" --root-ca-file="$dir/ca.crt" \
@@ -204,9 +210,9 @@ T
 	say "up: $dir/admin.kubeconfig"
 }
 
-stop() {
+stop() { # NAME...
 	local name pid
-	for name in kcm apiserver etcd; do
+	for name in "$@"; do
 		if ! [ -e "$dir/$name.pid" ]; then continue; fi
 		pid=$(cat "$dir/$name.pid")
 		kill -TERM "$pid" 2>/dev/null || true
@@ -227,14 +233,27 @@ path:)
 	printf '%s\n' "$program"
 	;;
 up:?*) up ;;
+pause:?*) # at once, as a crash does it; a graceful end would wait for the watches
+	kill -KILL "$(cat "$dir/apiserver.pid")"
+	stop apiserver
+	;;
+resume:?*)
+	cd "$dir"
+	# shellcheck disable=SC1091
+	. ./env
+	api=${API##*:}
+	etcd_client=${ETCD##*:}
+	admin_token=$(sed -n 's/,admin,.*//p' tokens.csv)
+	start_apiserver
+	;;
 down:?*)
 	if [ -d "$dir" ]; then
-		stop
+		stop kcm apiserver etcd
 		rm -rf "$dir"
 	fi
 	;;
 *)
-	say 'usage: scripts/testbed.sh build | path | up DIR | down DIR'
+	say 'usage: scripts/testbed.sh build | path | up DIR | pause DIR | resume DIR | down DIR'
 	exit 2
 	;;
 esac

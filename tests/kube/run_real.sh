@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Runs the suite against a real kube-apiserver with etcd: run_real.sh SUITE [OPTIONS OF THE SUITE]
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+suite=$1
+shift
+program=$("$root/scripts/testbed.sh" path)
+work=$(mktemp -d)
+trap '"$root/scripts/testbed.sh" down "$work/home"; rm -rf "$work"' EXIT
+"$root/scripts/testbed.sh" up "$work/home"
+
+cat >"$work/outage" <<O
+#!/bin/sh
+exec "$root/tests/kube/outage_real.sh" "$work/home" "\$1" "\$2"
+O
+chmod 700 "$work/outage"
+"$suite" --kubeconfig "$work/home/admin.kubeconfig" --kubectl "$(dirname "$program")/kubectl" \
+	--outage "$work/outage" --cases "$root/tests/kube/validation-cases.yaml" "$@"
