@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "kube/cache_store.h"
+#include "kube/query.h"
 #include "kube/stream.h"
 
 #include <string.h>
@@ -12,12 +13,6 @@ enum {
 };
 
 #define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
-#define ACCEPT_JSON "Accept: application/json"
-#define ACCEPT_PARTIAL                                                                             \
-	"Accept: application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
-#define ACCEPT_PARTIAL_LIST                                                                        \
-	"Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/"    \
-	"json"
 
 typedef struct {
 	KubeCacheHandler handler;
@@ -286,25 +281,14 @@ static void try_later(KubeCache *cache, HttpLoopFunc func, const char *message, 
 
 /* --- paths --- */
 
-static void append_query(GString *path, const char *key, const char *value)
-{
-	g_autofree char *escaped = NULL;
-
-	if (value == NULL)
-		return;
-	escaped = http_escape(value);
-	g_string_append_printf(path, "%c%s=%s", strchr(path->str, '?') == NULL ? '?' : '&', key,
-			       escaped);
-}
-
 static GString *selection_path(const KubeCache *cache)
 {
 	g_autofree char *base =
 		kube_resource_path(cache->resource, cache->options.name_space, NULL, NULL);
 	GString *path = g_string_new(base);
 
-	append_query(path, "labelSelector", cache->options.label_selector);
-	append_query(path, "fieldSelector", cache->options.field_selector);
+	kube_query_append(path, "labelSelector", cache->options.label_selector);
+	kube_query_append(path, "fieldSelector", cache->options.field_selector);
 	return path;
 }
 
@@ -315,8 +299,8 @@ static char *list_path(const KubeCache *cache)
 	g_autofree char *limit = g_strdup_printf("%u", size);
 
 	if (!cache->without_pages)
-		append_query(path, "limit", limit);
-	append_query(path, "continue", cache->continue_token);
+		kube_query_append(path, "limit", limit);
+	kube_query_append(path, "continue", cache->continue_token);
 	return g_string_free(path, FALSE);
 }
 
@@ -325,10 +309,10 @@ static char *watch_path(const KubeCache *cache, guint seconds)
 	GString *path = selection_path(cache);
 	g_autofree char *timeout = g_strdup_printf("%u", seconds);
 
-	append_query(path, "watch", "true");
-	append_query(path, "allowWatchBookmarks", "true");
-	append_query(path, "resourceVersion", cache->resource_version);
-	append_query(path, "timeoutSeconds", timeout);
+	kube_query_append(path, "watch", "true");
+	kube_query_append(path, "allowWatchBookmarks", "true");
+	kube_query_append(path, "resourceVersion", cache->resource_version);
+	kube_query_append(path, "timeoutSeconds", timeout);
 	return g_string_free(path, FALSE);
 }
 
@@ -463,7 +447,8 @@ static void start_page(KubeCache *cache)
 
 	g_clear_pointer(&cache->reader, kube_list_reader_free);
 	cache->reader = kube_list_reader_new(on_list_item, cache);
-	start_call(cache, path, cache->options.metadata_only ? ACCEPT_PARTIAL_LIST : ACCEPT_JSON,
+	start_call(cache, path,
+		   cache->options.metadata_only ? KUBE_ACCEPT_PARTIAL_LIST : KUBE_ACCEPT_JSON,
 		   KUBE_CACHE_LIST_TIMEOUT_S * 1000, &handlers);
 }
 
@@ -616,7 +601,8 @@ static void start_watch(KubeCache *cache)
 	cache->watch_expired = FALSE;
 	count(cache, &cache->counters.watches);
 	/* The server ends it after `seconds`. If it has not by then, the connection is dead. */
-	start_call(cache, path, cache->options.metadata_only ? ACCEPT_PARTIAL : ACCEPT_JSON,
+	start_call(cache, path,
+		   cache->options.metadata_only ? KUBE_ACCEPT_PARTIAL : KUBE_ACCEPT_JSON,
 		   (gint64)seconds * 1000 + grace_ms, &handlers);
 }
 

@@ -1,16 +1,8 @@
 #include "kube/client.h"
 
-#include "base/clock.h"
+#include "kube/query.h"
 
 #include <string.h>
-
-/* The Accept of metadata-only answers; the last part is for servers that know no other. */
-#define ACCEPT_PARTIAL                                                                             \
-	"Accept: application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
-#define ACCEPT_PARTIAL_LIST                                                                        \
-	"Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,"                \
-	"application/json"
-#define ACCEPT_JSON "Accept: application/json"
 
 struct KubeClient {
 	HttpClient *http;
@@ -299,13 +291,13 @@ static json_t *get(KubeClient *client, const KubeResource *resource, const char 
 json_t *kube_get(KubeClient *client, const KubeResource *resource, const char *name_space,
 		 const char *name, GError **error)
 {
-	return get(client, resource, name_space, name, ACCEPT_JSON, error);
+	return get(client, resource, name_space, name, KUBE_ACCEPT_JSON, error);
 }
 
 json_t *kube_get_metadata(KubeClient *client, const KubeResource *resource, const char *name_space,
 			  const char *name, GError **error)
 {
-	return get(client, resource, name_space, name, ACCEPT_PARTIAL, error);
+	return get(client, resource, name_space, name, KUBE_ACCEPT_PARTIAL, error);
 }
 
 GBytes *kube_get_raw(KubeClient *client, const char *path, GError **error)
@@ -320,17 +312,6 @@ GBytes *kube_get_raw(KubeClient *client, const char *path, GError **error)
 	return response != NULL ? g_bytes_ref(response->body) : NULL;
 }
 
-static void append_query(GString *path, const char *key, const char *value)
-{
-	g_autofree char *escaped = NULL;
-
-	if (value == NULL)
-		return;
-	escaped = http_escape(value);
-	g_string_append_printf(path, "%c%s=%s", strchr(path->str, '?') == NULL ? '?' : '&', key,
-			       escaped);
-}
-
 static char *list_path(const KubeResource *resource, const char *name_space,
 		       const KubeListOptions *options, const char *token)
 {
@@ -339,13 +320,13 @@ static char *list_path(const KubeResource *resource, const char *name_space,
 	g_autofree char *limit = g_strdup_printf(
 		"%" G_GINT64_FORMAT, options->limit > 0 ? options->limit : (gint64)KUBE_LIST_PAGE);
 
-	append_query(path, "limit", limit);
-	append_query(path, "continue", token);
-	append_query(path, "labelSelector", options->label_selector);
-	append_query(path, "fieldSelector", options->field_selector);
+	kube_query_append(path, "limit", limit);
+	kube_query_append(path, "continue", token);
+	kube_query_append(path, "labelSelector", options->label_selector);
+	kube_query_append(path, "fieldSelector", options->field_selector);
 	/* A continued list is at the revision of its token. */
 	if (token == NULL)
-		append_query(path, "resourceVersion", options->resource_version);
+		kube_query_append(path, "resourceVersion", options->resource_version);
 	return g_string_free(path, FALSE);
 }
 
@@ -355,7 +336,7 @@ static json_t *list_page(KubeClient *client, const KubeResource *resource, const
 	g_auto(Call) call = {
 		.method = "GET",
 		.path = list_path(resource, name_space, options, token),
-		.accept = options->metadata_only ? ACCEPT_PARTIAL_LIST : ACCEPT_JSON,
+		.accept = options->metadata_only ? KUBE_ACCEPT_PARTIAL_LIST : KUBE_ACCEPT_JSON,
 	};
 	g_autoptr(json_t) page = send_for_json(client, &call, error);
 
@@ -406,10 +387,10 @@ static char *write_path(const KubeResource *resource, const char *name_space, co
 				      ? options->field_manager
 				      : "espalier";
 
-	append_query(path, "fieldManager", manager);
+	kube_query_append(path, "fieldManager", manager);
 	if (options != NULL) {
-		append_query(path, "fieldValidation", options->field_validation);
-		append_query(path, "dryRun", options->dry_run ? "All" : NULL);
+		kube_query_append(path, "fieldValidation", options->field_validation);
+		kube_query_append(path, "dryRun", options->dry_run ? "All" : NULL);
 	}
 	return g_string_free(path, FALSE);
 }
@@ -421,7 +402,7 @@ static json_t *send_write(KubeClient *client, const char *method, char *path,
 	g_auto(Call) call = {
 		.method = method,
 		.path = path,
-		.accept = ACCEPT_JSON,
+		.accept = KUBE_ACCEPT_JSON,
 		.content_type = content_type,
 		.body = base_json_dump_bytes(body),
 		.warnings = options != NULL ? options->warnings : NULL,

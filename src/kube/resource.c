@@ -1,6 +1,7 @@
 #include "kube/resource.h"
 
 #include "http/client.h"
+#include "kube/query.h"
 #include "model/kinds.h"
 
 #include <string.h>
@@ -163,4 +164,15 @@ gboolean kube_object_has_finalizer(const json_t *object, const char *finalizer)
 		if (g_strcmp0(json_string_value(entry), finalizer) == 0)
 			return TRUE;
 	return FALSE;
+}
+
+void kube_query_append(GString *path, const char *key, const char *value)
+{
+	g_autofree char *escaped = NULL;
+
+	if (value == NULL)
+		return;
+	escaped = http_escape(value);
+	g_string_append_printf(path, "%c%s=%s", strchr(path->str, '?') == NULL ? '?' : '&', key,
+			       escaped);
 }
