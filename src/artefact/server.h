@@ -3,8 +3,9 @@
  * threads, several at once, and may block for milliseconds.
  *
  * Unknown, unauthorised and absent are the same 404. Errors are JSON {"error","hint"}. Failed
- * logins of one address are limited: after ARTEFACT_MAX_FAILED_LOGINS in a minute that address is
- * answered 429 until the minute is over. */
+ * logins of one user at one address are limited: after ARTEFACT_MAX_FAILED_LOGINS in a minute they
+ * are answered 429 until the minute is over; other users of that address are served. All bearer
+ * tokens of an address count as one user. */
 #pragma once
 
 #include "artefact/place.h"
