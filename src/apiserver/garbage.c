@@ -82,7 +82,7 @@ static gboolean is_namespace_kind(const ApiKind *kind)
 
 static void mark_terminating(ApiGarbage *garbage, const char *name, gboolean terminating)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&garbage->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&garbage->lock);
 
 	if (terminating)
 		g_hash_table_add(garbage->terminating, g_strdup(name));
@@ -92,7 +92,7 @@ static void mark_terminating(ApiGarbage *garbage, const char *name, gboolean ter
 
 static gboolean is_terminating(ApiGarbage *garbage, const char *name)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&garbage->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&garbage->lock);
 
 	return name != NULL && g_hash_table_contains(garbage->terminating, name);
 }

@@ -59,7 +59,7 @@ GPtrArray *api_owners_of(GBytes *value)
 
 void api_owners_add(ApiOwners *owners, const GPtrArray *uids, const char *dependent_key)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&owners->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&owners->lock);
 
 	for (guint i = 0; i < uids->len; i++) {
 		const char *uid = g_ptr_array_index(uids, i);
@@ -73,7 +73,7 @@ void api_owners_add(ApiOwners *owners, const GPtrArray *uids, const char *depend
 
 void api_owners_remove(ApiOwners *owners, const GPtrArray *uids, const char *dependent_key)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&owners->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&owners->lock);
 
 	for (guint i = 0; i < uids->len; i++) {
 		const char *uid = g_ptr_array_index(uids, i);
@@ -93,7 +93,7 @@ void api_owners_remove(ApiOwners *owners, const GPtrArray *uids, const char *dep
 
 GPtrArray *api_owners_dependents(ApiOwners *owners, const char *uid)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&owners->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&owners->lock);
 	GPtrArray *keys = g_ptr_array_new_with_free_func(g_free);
 
 	for (GSList *key = g_hash_table_lookup(owners->by_uid, uid); key != NULL; key = key->next)

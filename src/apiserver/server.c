@@ -94,6 +94,19 @@ static void hand_over(ApiServer *server, ApiCall *call)
 	api_call_free(call);
 }
 
+/* A body that says it is too large is refused before it is read, in words that kubectl shows. */
+static void begin(HttpExchange *exchange, gpointer user_data)
+{
+	const char *length = http_exchange_header(exchange, "Content-Length");
+	g_autoptr(ApiStatus) refusal = NULL;
+
+	(void)user_data;
+	if (length == NULL || g_ascii_strtoull(length, NULL, 10) <= BODY_MAX_BYTES)
+		return;
+	refusal = api_status_too_large(BODY_MAX_BYTES);
+	api_call_reply_status(exchange, refusal);
+}
+
 static void handle(HttpExchange *exchange, gpointer user_data)
 {
 	ApiServer *server = user_data;
@@ -144,6 +157,7 @@ static gboolean listen_on(ApiServer *server, const ApiServerOptions *options, GE
 		.n_threads = options->threads,
 		.max_body_bytes = BODY_MAX_BYTES,
 		.stream_queue_bytes = API_WATCH_STREAM_BYTES,
+		.begin = begin,
 		.handle = handle,
 		.user_data = server,
 	};

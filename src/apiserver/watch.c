@@ -256,7 +256,7 @@ static GPtrArray *take_ended(ApiWatches *watches)
 {
 	GPtrArray *ended = g_ptr_array_new_with_free_func((GDestroyNotify)watcher_free);
 	gint64 now_us = base_clock_monotonic_us();
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&watches->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&watches->lock);
 
 	for (guint i = watches->watchers->len; i > 0; i--) {
 		Watcher *watcher = g_ptr_array_index(watches->watchers, i - 1);
@@ -271,7 +271,7 @@ static GPtrArray *take_ended(ApiWatches *watches)
 /* The open ones at this moment. Only this thread frees them, so they stay valid. */
 static GPtrArray *take_snapshot(ApiWatches *watches, gint64 *next_us)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&watches->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&watches->lock);
 	GPtrArray *open = g_ptr_array_new();
 
 	for (guint i = 0; i < watches->watchers->len; i++) {
@@ -332,7 +332,7 @@ static gpointer watches_thread(gpointer data)
 
 guint api_watches_count(ApiWatches *watches)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&watches->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&watches->lock);
 
 	return watches->watchers->len;
 }

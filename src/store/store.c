@@ -72,14 +72,14 @@ void store_set_revisions(Store *store, gint64 revision, gint64 compacted)
 
 gint64 store_revision(Store *store)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->revisions_lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->revisions_lock);
 
 	return store->revision;
 }
 
 gint64 store_compacted_revision(Store *store)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->revisions_lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->revisions_lock);
 
 	return store->compacted;
 }

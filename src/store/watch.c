@@ -153,7 +153,8 @@ void store_set_shared_free(Store *store, GDestroyNotify shared_free)
 
 gint64 store_published_revision(Store *store)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->publisher->watches_lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker =
+		g_mutex_locker_new(&store->publisher->watches_lock);
 
 	return store->publisher->published;
 }
@@ -246,7 +247,7 @@ static gboolean replay_kept(StoreWatch *watch, Database *reader, GError **error)
 static gboolean join(StoreWatch *watch)
 {
 	StorePublisher *publisher = watch->publisher;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&publisher->watches_lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&publisher->watches_lock);
 	g_autofree char *bucket = NULL;
 	GPtrArray *watches;
 
