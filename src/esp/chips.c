@@ -86,9 +86,9 @@ gboolean esp_flash_size_parse(const char *text, guint32 *size_bytes)
 
 gboolean esp_flash_mode_parse(const char *text, guint8 *mode)
 {
-	for (guint8 i = 0; i < G_N_ELEMENTS(flash_modes); i++)
+	for (gsize i = 0; i < G_N_ELEMENTS(flash_modes); i++)
 		if (g_ascii_strcasecmp(flash_modes[i], text) == 0) {
-			*mode = i;
+			*mode = (guint8)i;
 			return TRUE;
 		}
 	return FALSE;

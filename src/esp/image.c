@@ -221,8 +221,8 @@ static gboolean put_text(guint8 *field, gsize field_bytes, const char *name, con
 			    name, text, length, field_bytes);
 		return FALSE;
 	}
-	if (length > 0)
-		memcpy(field, text, length);
+	for (gsize i = 0; i < length; i++)
+		field[i] = (guint8)text[i];
 	return TRUE;
 }
 
@@ -280,32 +280,44 @@ static gboolean program_check(const EspHostImage *host, GError **error)
 	return FALSE;
 }
 
+/* All that lies before the program. */
+static gboolean put_head(guint8 head[static ESP_IMAGE_HOST_PROGRAM_OFFSET],
+			 const EspHostImage *host, gsize segment_bytes, GError **error)
+{
+	guint8 *description = head + ESP_IMAGE_DESCRIPTION_OFFSET;
+	guint8 *program_header = description + ESP_IMAGE_DESCRIPTION_BYTES;
+
+	if (!put_header(head, host->flash_bytes, (guint32)segment_bytes, error) ||
+	    !put_description(description, host, error))
+		return FALSE;
+	memcpy(program_header, host_magic, sizeof host_magic);
+	esp_put_le32(program_header + sizeof host_magic, (guint32)host->program_bytes);
+	return TRUE;
+}
+
 GBytes *esp_image_host_new(const EspHostImage *host, GError **error)
 {
+	guint8 head[ESP_IMAGE_HOST_PROGRAM_OFFSET] = {0};
 	EspImage image = {.n_segments = 1};
-	g_autofree guint8 *data = NULL;
 	gsize segment_bytes, end;
-	guint8 *segment;
+	guint8 *data;
 
 	if (!program_check(host, error))
 		return NULL;
 	segment_bytes = ESP_IMAGE_DESCRIPTION_BYTES + ESP_IMAGE_HOST_HEADER_BYTES +
 			((host->program_bytes + 3) & ~(gsize)3);
 	end = checksum_end(ESP_IMAGE_DESCRIPTION_OFFSET + segment_bytes);
-	data = g_malloc0(end + ESP_IMAGE_HASH_BYTES);
-	segment = data + ESP_IMAGE_DESCRIPTION_OFFSET;
-	if (!put_header(data, host->flash_bytes, (guint32)segment_bytes, error) ||
-	    !put_description(segment, host, error))
+	if (!put_head(head, host, segment_bytes, error))
 		return NULL;
-	memcpy(segment + ESP_IMAGE_DESCRIPTION_BYTES, host_magic, sizeof host_magic);
-	esp_put_le32(segment + ESP_IMAGE_DESCRIPTION_BYTES + sizeof host_magic,
-		     (guint32)host->program_bytes);
+
+	data = g_malloc0(end + ESP_IMAGE_HASH_BYTES);
+	memcpy(data, head, sizeof head);
 	memcpy(data + ESP_IMAGE_HOST_PROGRAM_OFFSET, host->program, host->program_bytes);
 	image.segments[0] = (EspImageSegment){.size_bytes = (guint32)segment_bytes,
 					      .offset = ESP_IMAGE_DESCRIPTION_OFFSET};
 	data[end - 1] = checksum_of(data, &image);
 	base_sha256(data, end, data + end);
-	return g_bytes_new_take(g_steal_pointer(&data), end + ESP_IMAGE_HASH_BYTES);
+	return g_bytes_new_take(data, end + ESP_IMAGE_HASH_BYTES);
 }
 
 gboolean esp_image_host_program(const guint8 *data, const EspImage *image, const guint8 **program,

@@ -99,6 +99,25 @@ static void notices_every_flipped_bit_and_every_missing_byte(void **state)
 	}
 }
 
+static void an_image_without_a_hash_is_held_by_its_checksum(void **state)
+{
+	g_autoptr(GBytes) bytes = image_of(20);
+	gsize size = g_bytes_get_size(bytes) - ESP_IMAGE_HASH_BYTES;
+	g_autofree guint8 *copy = g_memdup2(g_bytes_get_data(bytes, NULL), size);
+	g_autoptr(GError) error = NULL;
+	EspImage image = {0};
+
+	(void)state;
+	copy[23] = 0;
+	assert_true(esp_image_read(copy, size, &image, NULL));
+	assert_false(image.has_hash);
+	assert_int_equal(image.size_bytes, size);
+	copy[ESP_IMAGE_HOST_PROGRAM_OFFSET] ^= 0x10;
+	assert_false(esp_image_read(copy, size, &image, &error));
+	assert_true(g_error_matches(error, ESP_ERROR, ESP_ERROR_CORRUPT));
+	assert_true(g_str_has_prefix(error->message, "app image: the checksum is 0x"));
+}
+
 static void says_what_is_wrong_with_an_image(void **state)
 {
 	static const struct {
@@ -294,6 +313,7 @@ int main(void)
 		cmocka_unit_test(carries_a_host_program_and_gives_it_back),
 		cmocka_unit_test(digest_is_that_of_the_file_whatever_follows_it_in_the_slot),
 		cmocka_unit_test(notices_every_flipped_bit_and_every_missing_byte),
+		cmocka_unit_test(an_image_without_a_hash_is_held_by_its_checksum),
 		cmocka_unit_test(says_what_is_wrong_with_an_image),
 		cmocka_unit_test(gives_no_program_out_of_another_chips_image),
 		cmocka_unit_test(refuses_what_a_host_image_cannot_hold),

@@ -183,20 +183,74 @@ static void refuses_a_table_that_the_flash_cannot_hold(void **state)
 					    "beyond the flash of 0x200000 bytes");
 }
 
-static void refuses_binaries_that_overlap_though_their_rows_are_well_formed(void **state)
+static void refuses_binaries_whose_rows_are_well_formed_but_lie_wrongly(void **state)
 {
-	EspPartition partitions[] = {
-		{.label = "a", .type = 1, .subtype = 2, .offset = 0xa000, .size_bytes = 0x3000},
-		{.label = "b", .type = 1, .subtype = 6, .offset = 0x9000, .size_bytes = 0x2000},
+	const struct {
+		EspPartition partitions[2];
+		const char *message;
+	} rows[] = {
+		{{{.label = "a", .type = 1, .subtype = 2, .offset = 0xa000, .size_bytes = 0x3000},
+		  {.label = "b", .type = 1, .subtype = 6, .offset = 0x9000, .size_bytes = 0x2000}},
+		 "partition 'a': offset 0xa000 lies within 'b', which ends at 0xb000"},
+		{{{.label = "a", .type = 1, .subtype = 2, .offset = 0x8000, .size_bytes = 0x3000},
+		  {.label = "b", .type = 1, .subtype = 6, .offset = 0xb000, .size_bytes = 0x1000}},
+		 "partition 'a': offset 0x8000 lies below the end of the partition table at "
+		 "0x9000"},
+		{{{.label = "a", .type = 1, .subtype = 6, .offset = 0x9000, .size_bytes = 0x1000},
+		  {.label = "b",
+		   .type = 1,
+		   .subtype = 6,
+		   .offset = 0xfffff000,
+		   .size_bytes = 0x2000}},
+		 "partition 'b': it ends beyond 4 GiB"},
+		{{{.label = "a", .type = 1, .subtype = 6, .offset = 0x9000, .size_bytes = 0x1000},
+		  {.label = "b", .type = 1, .subtype = 6, .offset = 0xa000, .size_bytes = 0}},
+		 "partition 'b': it has no size"},
+		{{{.label = "a", .type = 1, .subtype = 6, .offset = 0x9000, .size_bytes = 0x1000},
+		  {.label = "b\x07", .type = 1, .subtype = 6, .offset = 0xa000, .size_bytes = 1}},
+		 "partition 'b\x07': its name has a control character"},
 	};
-	const EspPartitionTable table = {.partitions = partitions, .n_partitions = 2};
-	g_autoptr(GBytes) binary = esp_partition_table_to_binary(&table, NULL);
+
+	(void)state;
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		EspPartition partitions[2] = {rows[i].partitions[0], rows[i].partitions[1]};
+		const EspPartitionTable table = {.partitions = partitions, .n_partitions = 2};
+		g_autoptr(GBytes) binary = esp_partition_table_to_binary(&table, NULL);
+		g_autoptr(GError) error = NULL;
+
+		assert_null(esp_partition_table_read(g_bytes_get_data(binary, NULL), 0xC00, NULL,
+						     &error));
+		assert_true(g_error_matches(error, ESP_ERROR, ESP_ERROR_INVALID));
+		assert_string_equal(error->message, rows[i].message);
+	}
+}
+
+static void refuses_a_second_md5_row(void **state)
+{
+	g_autoptr(EspPartitionTable) table = table_of("nvs,data,nvs,0x9000,0x6000\n");
+	g_autoptr(GBytes) binary = esp_partition_table_to_binary(table, NULL);
+	g_autofree guint8 *copy = g_memdup2(g_bytes_get_data(binary, NULL), 0xC00);
+	g_autoptr(GChecksum) md5 = g_checksum_new(G_CHECKSUM_MD5);
+	g_autoptr(GError) error = NULL;
+	gsize digest_bytes = 16;
+
+	(void)state;
+	memcpy(copy + 64, copy + 32, 16);
+	g_checksum_update(md5, copy, 64);
+	g_checksum_get_digest(md5, copy + 64 + 16, &digest_bytes);
+	assert_null(esp_partition_table_from_binary(copy, 0xC00, &error));
+	assert_true(g_error_matches(error, ESP_ERROR, ESP_ERROR_INVALID));
+	assert_string_equal(error->message, "partition table: it has two MD5 rows");
+}
+
+static void refuses_csv_beyond_its_limit(void **state)
+{
+	g_autofree char *text = g_strnfill(ESP_PARTITION_CSV_MAX_BYTES + 1, '\n');
 	g_autoptr(GError) error = NULL;
 
 	(void)state;
-	assert_null(esp_partition_table_read(g_bytes_get_data(binary, NULL), 0xC00, NULL, &error));
-	assert_string_equal(error->message,
-			    "partition 'a': offset 0xa000 lies within 'b', which ends at 0xb000");
+	assert_null(esp_partition_table_from_csv(text, strlen(text), NULL, &error));
+	assert_true(g_error_matches(error, ESP_ERROR, ESP_ERROR_TOO_LARGE));
 }
 
 static const char *variable(const char *name, gpointer user_data)
@@ -324,7 +378,9 @@ int main(void)
 		cmocka_unit_test(fills_in_offsets_as_esp_idf_does),
 		cmocka_unit_test(refuses_what_esp_idf_refuses_and_says_where),
 		cmocka_unit_test(refuses_a_table_that_the_flash_cannot_hold),
-		cmocka_unit_test(refuses_binaries_that_overlap_though_their_rows_are_well_formed),
+		cmocka_unit_test(refuses_binaries_whose_rows_are_well_formed_but_lie_wrongly),
+		cmocka_unit_test(refuses_a_second_md5_row),
+		cmocka_unit_test(refuses_csv_beyond_its_limit),
 		cmocka_unit_test(expands_variables_that_it_is_given),
 		cmocka_unit_test(reads_csv_in_other_encodings_by_their_mark),
 		cmocka_unit_test(refuses_damaged_binaries),
