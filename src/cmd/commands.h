@@ -4,6 +4,7 @@
 #include "cmd/command.h"
 
 extern const CmdCommand cmd_apply_command;
+extern const CmdCommand cmd_build;
 extern const CmdCommand cmd_completion;
 extern const CmdCommand cmd_delete;
 extern const CmdCommand cmd_describe;
