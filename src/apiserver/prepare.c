@@ -8,6 +8,12 @@
 
 #include <string.h>
 
+#define RULES_SKIPPED_FIELD "<nil>"
+#define RULES_SKIPPED_MESSAGE                                                                      \
+	"Invalid value: null: some validation rules were not checked because the object was "      \
+	"invalid; correct the existing errors to complete validation"
+#define STATUS_PREFIX "status."
+
 enum {
 	GENERATED_CHARS = 5,
 	GENERATED_BASE_MAX_CHARS = 58, /* 63 - GENERATED_CHARS, as in kube-apiserver */
@@ -78,6 +84,46 @@ static void add_field_errors(GPtrArray *causes, const GPtrArray *errors)
 	}
 }
 
+/* Whether a real server would now skip its rules (CEL) and say so. */
+static gboolean blocks_rules(const GPtrArray *causes)
+{
+	static const char *const reasons[] = {MODEL_CAUSE_REQUIRED, MODEL_CAUSE_TOO_LONG,
+					      MODEL_CAUSE_TOO_MANY, MODEL_CAUSE_TYPE_INVALID, NULL};
+
+	for (guint i = 0; i < causes->len; i++) {
+		const ApiCause *cause = g_ptr_array_index(causes, i);
+
+		if (g_strv_contains(reasons, cause->reason))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static gboolean says_rules_were_skipped(const GPtrArray *causes)
+{
+	for (guint i = 0; i < causes->len; i++) {
+		const ApiCause *cause = g_ptr_array_index(causes, i);
+
+		if (strcmp(cause->field, RULES_SKIPPED_FIELD) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* A real server validates a status by itself: its words begin there, its field paths do not. */
+static void shorten_status_paths(GPtrArray *causes)
+{
+	for (guint i = 0; i < causes->len; i++) {
+		ApiCause *cause = g_ptr_array_index(causes, i);
+		g_autofree char *words = g_strconcat(cause->field, " in body", NULL);
+		char *found = strstr(cause->message, words);
+
+		if (found != NULL && g_str_has_prefix(cause->field, STATUS_PREFIX))
+			memmove(found, found + strlen(STATUS_PREFIX),
+				strlen(found + strlen(STATUS_PREFIX)) + 1);
+	}
+}
+
 static void set_defaults(const ApiKind *kind, json_t *object)
 {
 	if (kind->rules == API_RULES_SCHEMA)
@@ -96,6 +142,11 @@ static ApiStatus *validate(const ApiCall *call, json_t *object, json_t *old)
 	if (kind->rules == API_RULES_SCHEMA) {
 		model_schema_validate(model_schema_for(kind->kind), object, old, errors);
 		add_field_errors(causes, errors);
+		if (blocks_rules(causes) && !says_rules_were_skipped(causes))
+			api_causes_add(causes, MODEL_CAUSE_INVALID, RULES_SKIPPED_FIELD, "%s",
+				       RULES_SKIPPED_MESSAGE);
+		if (call->path.subresource != NULL)
+			shorten_status_paths(causes);
 	} else {
 		api_core_validate(kind, object, old, causes);
 	}
@@ -281,9 +332,10 @@ ApiStatus *api_prepare_status(ApiCall *call, json_t *object, json_t *old)
 	status = json_incref(json_object_get(object, "status"));
 	json_object_clear(object);
 	json_object_update(object, old);
-	if (status != NULL)
-		json_object_set_new(object, "status", status);
+	if (status != NULL && !json_is_null(status))
+		json_object_set(object, "status", status);
 	else
 		json_object_del(object, "status");
+	json_decref(status);
 	return validate(call, object, old);
 }

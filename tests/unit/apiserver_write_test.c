@@ -307,6 +307,45 @@ static void writes_secrets_as_a_real_server_does(void **state)
 	assert_in_range(bad.status, 400, 422);
 }
 
+static void names_the_fields_of_a_status_as_a_real_server_does(void **state)
+{
+	World *world = *state;
+	g_auto(Answer) wrong = {0};
+	g_auto(Answer) nothing = {0};
+	const json_t *cause;
+
+	world_do(world, 201, "POST", WORLD_DEVICES, DEVICE("d1", ""));
+	wrong = world_ask_with(world, "PATCH", WORLD_DEVICES "/d1/status",
+			       "{\"status\":{\"lastSeen\":\"yesterday\"}}", MERGE);
+	assert_int_equal(wrong.status, 422);
+	cause = json_array_get(base_json_get(wrong.json, "details", "causes", NULL), 0);
+	assert_string_equal(base_json_get_string(cause, "field", NULL), "status.lastSeen");
+	assert_string_equal(base_json_get_string(cause, "message", NULL),
+			    "Invalid value: \"yesterday\": lastSeen in body must be of type "
+			    "date-time: \"yesterday\"");
+	nothing = world_ask_with(world, "PATCH", WORLD_DEVICES "/d1/status",
+				 "[{\"op\":\"add\",\"path\":\"/status\",\"value\":null}]",
+				 JSON_PATCH);
+	assert_int_equal(nothing.status, 200);
+}
+
+static void says_that_rules_were_skipped_for_an_object_without_a_name(void **state)
+{
+	World *world = *state;
+	g_auto(Answer) answer = world_ask(
+		world, "POST", WORLD_DEVICES,
+		"{\"apiVersion\":\"espalier.dev/v1alpha1\",\"kind\":\"Device\",\"metadata\":{},"
+		"\"spec\":{\"deviceClassReference\":{\"name\":\"c\"}}}");
+	json_t *causes = base_json_get(answer.json, "details", "causes", NULL);
+
+	assert_int_equal(answer.status, 422);
+	assert_int_equal(json_array_size(causes), 2);
+	assert_string_equal(base_json_get_string(json_array_get(causes, 0), "message", NULL),
+			    "Required value: name or generateName is required");
+	assert_string_equal(base_json_get_string(json_array_get(causes, 1), "field", NULL),
+			    "<nil>");
+}
+
 typedef struct {
 	World *world;
 	guint number;
@@ -364,6 +403,8 @@ int main(void)
 		API_TEST(makes_a_name_after_generate_name),
 		API_TEST(takes_the_patches_of_each_kind_and_no_other),
 		API_TEST(writes_secrets_as_a_real_server_does),
+		API_TEST(names_the_fields_of_a_status_as_a_real_server_does),
+		API_TEST(says_that_rules_were_skipped_for_an_object_without_a_name),
 		API_TEST(writers_who_name_no_revision_lose_nothing_to_each_other),
 	};
 
