@@ -8,7 +8,7 @@ mkdir -p "$(dirname "$folder")"
 exec 9>"$folder.lock"
 flock 9
 stamp=$(sha256sum <"$here/requirements.txt" | cut -c1-64)
-if ! "$folder/bin/python" -c '' 2>/dev/null || [ "$(cat "$folder/stamp" 2>/dev/null)" != "$stamp" ]; then
+if ! "$folder/bin/python" -c '' 2>/dev/null || ! grep -q "^$stamp" "$folder/stamp" 2>/dev/null; then
 	printf 'python-env: installing the peers of scripts/requirements.txt into %s\n' "$folder" >&2
 	rm -rf "$folder"
 	python3 -m venv "$folder" >&2
