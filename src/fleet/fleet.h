@@ -132,6 +132,11 @@ void fleet_session_kick(Fleet *fleet, const char *cluster);
  * _NO_SESSION (no such cluster). */
 gboolean fleet_device_declare(Fleet *fleet, const char *cluster, const char *device,
 			      GError **error);
+/* The device's own session was ended from our side: its user was removed, or has another password.
+ * mosquitto publishes no will of whom it disconnects at a reload, so the server says `lost` in its
+ * place, if the device counts as connected; device_changed tells it as usual. Fine if it does not.
+ * FLEET_ERROR_NO_SESSION: call again when the session is up. */
+gboolean fleet_device_ended(Fleet *fleet, const char *cluster, const char *device, GError **error);
 /* Forgets it. */
 void fleet_device_forget(Fleet *fleet, const char *cluster, const char *device);
 /* FALSE, `out` untouched, if nothing was ever heard of the device and it is not declared. */
