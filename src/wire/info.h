@@ -9,8 +9,8 @@
 
 enum {
 	WIRE_INFO_VERSION = 1,
-	WIRE_INFO_MAX_BYTES = 1024, /* a larger payload is refused unread */
-	WIRE_FIRMWARE_VERSION_MAX = 31,
+	WIRE_INFO_MAX_BYTES = 1024,     /* a larger payload is refused unread */
+	WIRE_FIRMWARE_VERSION_MAX = 32, /* of an app description */
 	WIRE_SHA256_HEX = 64,
 	WIRE_LABEL_MAX = 16, /* of a partition */
 	WIRE_CHIP_MAX = 15,

@@ -218,10 +218,16 @@ class Test:
             later = self.observer.mark()
             float(self.observer.expect("homie/5/probe-1/climate/temperature", since=later))
             devices.expect("^probe-1: online at 127.0.0.1$")
+            self.bootloader_wrote_down_the_slot(path)
             self.print_memory(devices)
             self.no_secret_in_arguments(devices)
             assert devices.stop() == 0
         self.state(later, "disconnected")
+
+    @staticmethod
+    def bootloader_wrote_down_the_slot(path):
+        record = path.read_bytes()[0xd000:0xd020]
+        assert record[:4] == bytes([1, 0, 0, 0]) and record[24:28] == bytes([2, 0, 0, 0]), record  # sequence 1, VALID
 
     def print_memory(self, devices):
         for what, pid in [("espalier-device", devices.process.pid), ("firmware", devices.children()[0])]:
@@ -348,7 +354,7 @@ class Test:
                     if closes:
                         peer.recv(1)
                         peer.shutdown(socket.SHUT_WR)
-                        devices.expect("warning: broker 127.0.0.1: (unexpected eof|closed within|Connection reset|.*lost)")
+                        devices.expect("warning: broker 127.0.0.1: (unexpected eof|closed within|Connection reset|A TLS error|.*lost)")
                     child = devices.children()[0]
                     before = self.cpu_ticks(child)
                     time.sleep(2)
@@ -426,7 +432,8 @@ class Test:
 def main():
     failed = 0
     cases = [name for name, value in vars(Test).items() if callable(value) and not name.startswith("_")
-             and name not in ("flash", "on", "state", "print_memory", "no_secret_in_arguments", "cpu_ticks")]
+             and name not in ("flash", "on", "state", "print_memory", "no_secret_in_arguments", "cpu_ticks",
+                              "bootloader_wrote_down_the_slot")]
     wanted = sys.argv[1:] or cases
     with tempfile.TemporaryDirectory(prefix="espalier-device-") as folder:
         test = Test(pathlib.Path(folder))

@@ -229,13 +229,8 @@ static void leaves_out_sensors_that_it_cannot_use(void **state)
 	validate(world);
 }
 
-static void speaks_with_sixteen_sensors(void **state)
+static void add_sixteen_sensors(World *world, GPtrArray *texts)
 {
-	g_autoptr(World) world = world_new();
-	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
-	CoreDevice device;
-
-	(void)state;
 	for (unsigned i = 0; i < WIRE_NVS_SENSORS_MAX; i++) {
 		char *key = g_strdup_printf("s%u", i);
 		char *json = g_strdup_printf(
@@ -245,11 +240,66 @@ static void speaks_with_sixteen_sensors(void **state)
 		g_ptr_array_add(texts, json);
 		world_set_text(world, "sensors", key, json);
 	}
+}
+
+static void speaks_with_sixteen_sensors(void **state)
+{
+	g_autoptr(World) world = world_new();
+	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+	CoreDevice device;
+
+	(void)state;
+	add_sixteen_sensors(world, texts);
 	core_start(&device, &world->port);
 	assert_int_equal(device.config.n_sensors, WIRE_NVS_SENSORS_MAX);
 	assert_true(world_run(world, &device, HOUR_MS, CORE_ONLINE));
 	assert_int_equal(world->publications->len, 4 + 3 * WIRE_NVS_SENSORS_MAX);
 	validate(world);
+}
+
+static void sends_no_more_than_the_broker_acknowledges(void **state)
+{
+	g_autoptr(World) world = world_new();
+	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+	CoreDevice device;
+
+	(void)state;
+	add_sixteen_sensors(world, texts);
+	world->fault_at = 1;
+	world->fault = FAULT_SILENCE;
+	core_start(&device, &world->port);
+	assert_true(world_run(world, &device, 1000, CORE_ANNOUNCING));
+	world_run(world, &device, 1000, -1);
+	assert_int_equal(device.in_flight, 2 + 4 * 3); /* one more sensor would be above 16 */
+	assert_int_equal(world_count(world, STATE), 1);
+}
+
+static void is_not_ready_before_all_is_acknowledged(void **state)
+{
+	g_autoptr(World) world = world_new();
+	CoreDevice device;
+
+	(void)state;
+	world->fault_at = 10; /* the subscription */
+	world->fault = FAULT_SILENCE;
+	core_start(&device, &world->port);
+	world_run(world, &device, CORE_ACK_TIMEOUT_MS - 1000, -1);
+	assert_int_equal(device.phase, CORE_ANNOUNCING);
+	assert_int_equal(device.step, CORE_STEP_READY);
+	assert_string_equal(world_retained(world, STATE), "init");
+}
+
+static void takes_no_command_while_it_stops(void **state)
+{
+	CoreDevice device;
+	g_autoptr(World) world = online_world(&device);
+
+	(void)state;
+	world->silent = TRUE;
+	world_push(world, (CoreEvent){.type = CORE_EVENT_STOP});
+	world_command(world, CMD, "{\"id\":\"a-1\",\"do\":\"identify\"}");
+	assert_true(world_run(world, &device, HOUR_MS, CORE_STOPPED));
+	assert_int_equal(world->identified, 0);
 }
 
 static void measures_at_each_interval(void **state)
@@ -273,7 +323,8 @@ static void makes_up_for_no_missed_measurement(void **state)
 
 	(void)state;
 	world->now_ms += HOUR_MS; /* asleep, or held up */
-	core_step(&device);
+	for (guint i = 0; i < 5; i++)
+		core_step(&device);
 	assert_int_equal(world_count(world, "garden/5/probe-1/climate/humidity"), before + 1);
 }
 
@@ -362,11 +413,12 @@ static void ignores_what_is_no_command_for_it(void **state)
 	assert_non_null(world_logged(world, "a message that is no command was ignored"));
 	world_command(world, "fleet/1/probe-2/cmd", "{\"id\":\"x\",\"do\":\"identify\"}");
 	world_command(world, "fleet/1/probe-1/ack", "{\"id\":\"x\",\"do\":\"identify\"}");
-	world_push(world, (CoreEvent){.type = CORE_EVENT_MESSAGE,
-				      .topic = CMD,
-				      .retained = true,
-				      .payload = "{\"id\":\"x\",\"do\":\"identify\"}",
-				      .payload_bytes = 28});
+	world_push(world,
+		   (CoreEvent){.type = CORE_EVENT_MESSAGE,
+			       .topic = CMD,
+			       .retained = true,
+			       .payload = "{\"id\":\"x\",\"do\":\"identify\"}",
+			       .payload_bytes = strlen("{\"id\":\"x\",\"do\":\"identify\"}")});
 	world_run(world, &device, 50, -1);
 	assert_int_equal(world->identified, 0);
 	assert_int_equal(world_count(world, ACK), 0);
@@ -475,6 +527,9 @@ int main(void)
 		cmocka_unit_test(says_what_its_configuration_lacks),
 		cmocka_unit_test(leaves_out_sensors_that_it_cannot_use),
 		cmocka_unit_test(speaks_with_sixteen_sensors),
+		cmocka_unit_test(sends_no_more_than_the_broker_acknowledges),
+		cmocka_unit_test(is_not_ready_before_all_is_acknowledged),
+		cmocka_unit_test(takes_no_command_while_it_stops),
 		cmocka_unit_test(measures_at_each_interval),
 		cmocka_unit_test(makes_up_for_no_missed_measurement),
 		cmocka_unit_test(carries_out_commands_and_answers),

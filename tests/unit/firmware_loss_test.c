@@ -177,6 +177,22 @@ static void backs_off_longer_when_its_password_is_refused(void **state)
 	assert_true(world_run(world, &device, CORE_BACKOFF_UNAUTHORISED_MAX_MS, CORE_ONLINE));
 }
 
+static void does_not_stay_where_it_gets_no_commands(void **state)
+{
+	g_autoptr(World) world = world_new();
+	CoreDevice device;
+
+	(void)state;
+	world->fault_at = 10; /* the subscription */
+	world->fault = FAULT_REFUSED;
+	core_start(&device, &world->port);
+	assert_true(world_run(world, &device, 1000, CORE_WAITING));
+	assert_non_null(world_logged(world, "the broker refuses the subscription to commands"));
+	assert_string_equal(world_retained(world, STATE), "lost");
+	assert_true(device.deadline_ms - world->now_ms >= CORE_BACKOFF_UNAUTHORISED_FIRST_MS / 2);
+	assert_true(world_run(world, &device, HOUR_MS, CORE_ONLINE));
+}
+
 static void a_broker_that_accepts_and_drops_is_not_stormed(void **state)
 {
 	g_autoptr(World) world = world_new();
@@ -233,6 +249,7 @@ int main(void)
 		cmocka_unit_test(gives_up_a_connection_that_never_answers),
 		cmocka_unit_test(backs_off_with_jitter_up_to_a_bound),
 		cmocka_unit_test(backs_off_longer_when_its_password_is_refused),
+		cmocka_unit_test(does_not_stay_where_it_gets_no_commands),
 		cmocka_unit_test(a_broker_that_accepts_and_drops_is_not_stormed),
 		cmocka_unit_test(a_connection_that_held_ends_the_back_off),
 		cmocka_unit_test(devices_do_not_come_back_in_one_moment),

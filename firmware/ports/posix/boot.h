@@ -10,9 +10,9 @@
 /* A program ready to run. */
 typedef struct {
 	char slot[WIRE_LABEL_MAX + 1];
-	char version[WIRE_FIRMWARE_VERSION_MAX + 1]; /* cut if longer */
-	char sha256[WIRE_SHA256_HEX + 1];            /* of the image: the firmware's digest */
-	int program_fd;                              /* sealed, in memory */
+	char version[WIRE_FIRMWARE_VERSION_MAX + 1];
+	char sha256[WIRE_SHA256_HEX + 1]; /* of the image: the firmware's digest */
+	int program_fd;                   /* sealed, in memory */
 } PosixBoot;
 
 /* Chooses as ESP-IDF's bootloader does: the slot that otadata says, and if its image does not

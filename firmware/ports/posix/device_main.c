@@ -26,7 +26,7 @@ int main(int argc, char **argv)
 	const GOptionEntry options[] = {
 		{"quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "Log warnings and errors only", NULL},
 		{"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version", NULL},
-		{NULL},
+		G_OPTION_ENTRY_NULL,
 	};
 	g_autoptr(GOptionContext) context = g_option_context_new("FLASH_FILE…");
 	g_autoptr(GError) error = NULL;

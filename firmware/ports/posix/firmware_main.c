@@ -52,7 +52,7 @@ static gboolean parse(int argc, char **argv, Arguments *arguments, GError **erro
 		 "WORD"},
 		{"quiet", 0, 0, G_OPTION_ARG_NONE, &arguments->quiet,
 		 "Log warnings and errors only", NULL},
-		{NULL},
+		G_OPTION_ENTRY_NULL,
 	};
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
 
