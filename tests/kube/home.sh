@@ -2,8 +2,8 @@
 # espalier's API server alone, for the suite:
 #   home.sh KUBE_HOME start DIR               starts it and waits until it answers
 #   home.sh KUBE_HOME stop DIR                ends it by its id
-#   home.sh KUBE_HOME outage DIR NS NAME      kills it; while it is away the device NAME is taken out of its store and
-#                                             its history is compacted; starts it again on the same port
+#   home.sh KUBE_HOME outage DIR NS [NAME]    kills it and starts it again on the same port; with NAME, that device is
+#                                             taken out of its store and its history compacted while it is away
 set -euo pipefail
 program=$1 dir=$3
 
@@ -44,7 +44,7 @@ stop)
 	;;
 outage)
 	stop KILL
-	"$program" "$dir" --lose "$4" "$5"
+	if [ -n "${5:-}" ]; then "$program" "$dir" --lose "$4" "$5"; fi
 	start
 	;;
 esac

@@ -18,7 +18,7 @@ trap finish EXIT
 
 cat >"$work/outage" <<O
 #!/bin/sh
-exec "$here/home.sh" "$program" outage "$work/home" "\$1" "\$2"
+exec "$here/home.sh" "$program" outage "$work/home" "\$@"
 O
 chmod 700 "$work/outage"
 "$suite" --kubeconfig "$work/home/admin.kubeconfig" --kubectl "$kubectl" --outage "$work/outage" \

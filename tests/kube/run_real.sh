@@ -11,7 +11,7 @@ trap '"$root/scripts/testbed.sh" down "$work/home"; rm -rf "$work"' EXIT
 
 cat >"$work/outage" <<O
 #!/bin/sh
-exec "$root/tests/kube/outage_real.sh" "$work/home" "\$1" "\$2"
+exec "$root/tests/kube/outage_real.sh" "$work/home" "\$@"
 O
 chmod 700 "$work/outage"
 "$suite" --kubeconfig "$work/home/admin.kubeconfig" --kubectl "$(dirname "$program")/kubectl" \

@@ -300,6 +300,27 @@ static gboolean make_outage(Suite *suite, const char *victim, GError **error)
 	return TRUE;
 }
 
+static gboolean an_outage_is_survived(Suite *suite, GError **error)
+{
+	g_autoptr(Diary) diary = diary_new();
+	g_autoptr(json_t) one = suite_create(suite, &kube_devices, suite_device("stay-1"), error);
+	g_autoptr(KubeCache) cache = start(
+		suite, &kube_devices,
+		(KubeCacheOptions){.label_selector = "test=stay", .backoff_max_ms = 500}, diary);
+	g_autoptr(json_t) two = NULL;
+
+	GOOD(one != NULL);
+	CHECK(kube_cache_wait_synced(cache, 20 * G_USEC_PER_SEC), "not synced");
+	EXPECT_DIARY(diary, "added stay-1;");
+	GOOD(make_outage(suite, NULL, error));
+	two = suite_create(suite, &kube_devices, suite_device("stay-2"), error);
+	GOOD(two != NULL);
+	EXPECT_DIARY(diary, "added stay-1;added stay-2;");
+	GOOD(set_location(suite, "stay-1", "roof", error));
+	EXPECT_DIARY(diary, "added stay-1;added stay-2;modified stay-1;");
+	return TRUE;
+}
+
 static gboolean an_outage_with_lost_history_is_made_up_for(Suite *suite, GError **error)
 {
 	g_autoptr(Diary) diary = diary_new();
@@ -332,6 +353,7 @@ const SuiteCase suite_cache_cases[] = {
 	{"a metadata cache holds no secret", a_metadata_cache_holds_no_secret, FALSE, FALSE},
 	{"watches resume where they ended", watches_resume_where_they_ended, FALSE, FALSE},
 	{"bookmarks move the version", bookmarks_move_the_version, FALSE, FALSE},
+	{"an outage is survived", an_outage_is_survived, FALSE, TRUE},
 	{"an outage with lost history is made up for", an_outage_with_lost_history_is_made_up_for,
 	 FALSE, TRUE},
 	{NULL, NULL, FALSE, FALSE},
