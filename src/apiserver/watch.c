@@ -292,7 +292,7 @@ static void send_bookmarks(ApiWatches *watches, GPtrArray *open)
 		Watcher *watcher = g_ptr_array_index(open, i);
 		g_autoptr(GBytes) line = NULL;
 
-		if (!watcher->bookmarks)
+		if (!watcher->bookmarks || watcher->ends_us == 0)
 			continue;
 		line = api_frame_bookmark(watcher->kind, watcher->form, revision, FALSE);
 		push(watcher, line, revision);
@@ -316,6 +316,10 @@ static gpointer watches_thread(gpointer data)
 			bookmark_us = now_us + API_WATCH_BOOKMARK_S * G_USEC_PER_SEC;
 			next_us = MIN(next_us, bookmark_us);
 		}
+		/* Who watches anew starts where the last watch got, though nothing of its kind
+		 * changed. */
+		if (ended->len > 0)
+			send_bookmarks(watches, ended);
 		g_clear_pointer(&ended, g_ptr_array_unref);
 		if (open->len == 0)
 			g_async_queue_pop(watches->wake);
