@@ -9,6 +9,8 @@ extern const CmdCommand cmd_completion;
 extern const CmdCommand cmd_delete;
 extern const CmdCommand cmd_describe;
 extern const CmdCommand cmd_down;
+extern const CmdCommand cmd_flash;
 extern const CmdCommand cmd_get;
+extern const CmdCommand cmd_push;
 extern const CmdCommand cmd_up;
 extern const CmdCommand cmd_wait;

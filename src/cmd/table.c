@@ -5,8 +5,8 @@
 
 /* One row a sub-command, in the order of help. */
 static const CmdCommand *const table[] = {
-	&cmd_down,   &cmd_apply_command, &cmd_get,   &cmd_describe,
-	&cmd_delete, &cmd_wait,          &cmd_build, &cmd_completion,
+	&cmd_down, &cmd_apply_command, &cmd_get,  &cmd_describe, &cmd_delete,
+	&cmd_wait, &cmd_build,         &cmd_push, &cmd_flash,    &cmd_completion,
 };
 
 const CmdCommand *const *cmd_commands(gsize *n_commands)
