@@ -385,8 +385,7 @@ static void reader_begin(Reader *r, const char *text, gsize size_bytes, const ch
 	if (!yaml_parser_initialize(&r->yaml))
 		g_error("out of memory");
 	yaml_parser_set_encoding(&r->yaml, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&r->yaml, (const unsigned char *)(text != NULL ? text : ""),
-				     size_bytes);
+	yaml_parser_set_input_string(&r->yaml, (const unsigned char *)text, size_bytes);
 	r->anchors = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, drop_value);
 }
 
@@ -578,6 +577,8 @@ GPtrArray *base_yaml_parse_stream(const char *text, gsize size_bytes, const char
 
 	if (!stream_is_readable(text, size_bytes, name, error))
 		return NULL;
+	if (size_bytes == 0)
+		return g_steal_pointer(&documents);
 	stream = g_bytes_new(text, size_bytes);
 	if (looks_like_json(text, size_bytes))
 		read_json(documents, stream, name);
