@@ -4,6 +4,7 @@
 #include "apiserver/server.h"
 #include "artefact/bundle.h"
 #include "artefact/server.h"
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -43,6 +44,7 @@ struct ControlPlane {
 	KubeClient *client;
 	Controllers *controllers;
 	ArtefactServer *artefacts;
+	ControlPlaneTimes times;
 };
 
 static char *in_folder(const ControlPlane *plane, const char *name)
@@ -133,8 +135,13 @@ static gboolean start_broker(ControlPlane *plane, GError **error)
 		.on_change_data = plane,
 	};
 
+	gint64 began_us = base_clock_monotonic_us();
+	gboolean started;
+
 	plane->broker = broker_local_new(&options, error);
-	return plane->broker != NULL && broker_start(plane->broker, error);
+	started = plane->broker != NULL && broker_start(plane->broker, error);
+	plane->times.broker_us = base_clock_monotonic_us() - began_us;
+	return started;
 }
 
 /* --- API --- */
@@ -324,6 +331,7 @@ ControlPlane *control_plane_start(const ControlPlaneOptions *options, gboolean *
 {
 	ControlPlane *plane = g_new0(ControlPlane, 1);
 	g_autoptr(GError) fault = NULL;
+	gint64 began_us = base_clock_monotonic_us();
 
 	plane->folder = g_strdup(options->folder);
 	plane->address = g_strdup(options->address);
@@ -331,8 +339,10 @@ ControlPlane *control_plane_start(const ControlPlaneOptions *options, gboolean *
 					? g_canonicalize_filename(options->artefacts_root, NULL)
 					: in_folder(plane, "artefacts");
 	*used = FALSE;
-	if (start_all(plane, options, used, &fault))
+	if (start_all(plane, options, used, &fault)) {
+		plane->times.total_us = base_clock_monotonic_us() - began_us;
 		return plane;
+	}
 	add_remedy(plane, &fault);
 	g_propagate_error(error, g_steal_pointer(&fault));
 	control_plane_free(plane);
@@ -378,6 +388,11 @@ gboolean control_plane_renew(ControlPlane *plane, GError **error)
 	       (!broker_renewed || broker_reload_certificate(plane->broker, error));
 	base_secret_free(key);
 	return done;
+}
+
+ControlPlaneTimes control_plane_times(const ControlPlane *plane)
+{
+	return plane->times;
 }
 
 const CmdPorts *control_plane_ports(const ControlPlane *plane)

@@ -29,6 +29,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ControlPlane, control_plane_free)
  * connection on. Call it every hour. FALSE leaves the old ones in place. */
 gboolean control_plane_renew(ControlPlane *plane, GError **error);
 
+/* How long the start took, and how much of that the broker. */
+typedef struct {
+	gint64 total_us;
+	gint64 broker_us;
+} ControlPlaneTimes;
+ControlPlaneTimes control_plane_times(const ControlPlane *plane);
+
 /* Borrowed. */
 const CmdPorts *control_plane_ports(const ControlPlane *plane);
 const char *control_plane_kubeconfig(const ControlPlane *plane); /* path of the administrator's */

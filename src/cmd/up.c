@@ -93,14 +93,16 @@ static gboolean on_renewal(gpointer plane)
 static void print_where(const char *folder, const char *address, const ControlPlane *plane)
 {
 	const CmdPorts *ports = control_plane_ports(plane);
+	ControlPlaneTimes times = control_plane_times(plane);
 
-	printf("Espalier runs in %s\n"
+	printf("Espalier runs in %s, ready in %d ms (%d ms of them the broker)\n"
 	       "  API         https://%s:%u\n"
 	       "  broker      mqtts://%s:%u\n"
 	       "  artefacts   https://%s:%u\n"
 	       "  kubeconfig  %s\n"
 	       "Next: export KUBECONFIG=%s ; kubectl get espalier   (or: espalier get espalier)\n",
-	       folder, address, ports->api, address, ports->broker, address, ports->artefacts,
+	       folder, (int)(times.total_us / 1000), (int)(times.broker_us / 1000), address,
+	       ports->api, address, ports->broker, address, ports->artefacts,
 	       control_plane_kubeconfig(plane), control_plane_kubeconfig(plane));
 	fflush(stdout);
 }

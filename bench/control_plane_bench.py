@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+"""What the control plane of one machine costs: start, one device, a thousand devices, one changed Secret, memory.
+
+Uses the release build in build/. Prints figures with their goals; judges nothing.
+"""
+import base64
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import ssl
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+ESPALIER = ROOT / "build" / "espalier"
+DEVICES = 1000
+SINGLE_DEVICES = 100
+STARTS = 5
+BASE = """
+apiVersion: espalier.dev/v1alpha1
+kind: Storage
+metadata: {name: artefacts}
+spec: {directory: {name: bench}}
+---
+apiVersion: espalier.dev/v1alpha1
+kind: DeviceCluster
+metadata: {name: bench}
+spec: {mqtt: {broker: {type: Local}}, storageReference: {name: artefacts}}
+---
+apiVersion: espalier.dev/v1alpha1
+kind: DeviceClass
+metadata: {name: probe}
+spec: {deviceClusterReference: {name: bench}, chip: host, firmware: {builder: {}, version: 1.0.0}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: wifi, labels: {espalier.dev/settings: "true"}}
+stringData: {wifi.ssid: bench, wifi.pass: benchbench}
+---
+apiVersion: espalier.dev/v1alpha1
+kind: DeviceGroup
+metadata: {name: all}
+spec: {selector: {matchLabels: {bench: "yes"}}, priority: 1, secret: {name: wifi}}
+"""
+DEVICE = ("apiVersion: espalier.dev/v1alpha1\nkind: Device\nmetadata: {name: %s, labels: {bench: 'yes'}}\n"
+          "spec: {deviceClassReference: {name: probe}}\n---\n")
+
+
+def show(name, value, goal=""):
+    print("  %-58s %14s   %s" % (name, value, goal), flush=True)
+
+
+class Plane:
+    """An `espalier up`."""
+
+    def __init__(self):
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="espalier-bench-"))
+        self.data = self.work / "state"
+
+    def up(self, *options):
+        began = time.monotonic()
+        done = subprocess.run([ESPALIER, "up", "--data", self.data, "--port", "0", "--broker-port", "0",
+                               "--artefact-port", "0", "--detach", *options], check=True, capture_output=True, text=True)
+        return time.monotonic() - began, done.stdout
+
+    def down(self):
+        subprocess.run([ESPALIER, "down", "--data", self.data], check=True)
+
+    def run(self, *arguments):
+        subprocess.run([ESPALIER, *arguments, "--data", self.data], check=True, stdout=subprocess.DEVNULL)
+
+    def connect(self):
+        port = json.loads((self.data / "ports.json").read_text())["api"]
+        context = ssl.create_default_context(cafile=str(self.data / "ca.crt"))
+        return http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=120)
+
+    def headers(self):
+        token = json.loads((self.data / "tokens.json").read_text())["administrator"]
+        return {"Authorization": "Bearer " + token, "Content-Type": "application/json"}
+
+    def memory(self):
+        """Private and resident bytes of the process itself, children apart."""
+        pid = (self.data / "pid").read_text().strip()
+        values = {}
+        for line in pathlib.Path("/proc/%s/smaps_rollup" % pid).read_text().splitlines()[1:]:
+            key, value = line.split(":")
+            values[key] = int(value.split()[0]) * 1024
+        return values["Private_Clean"] + values["Private_Dirty"], values["Rss"]
+
+
+def mib(value):
+    return "%.1f MiB" % (value / 1024 / 1024)
+
+
+def ms(value):
+    return "%.1f ms" % (value * 1000)
+
+
+def fsync_time():
+    """Median of an fsync of 4 KiB in the folder that the bench uses."""
+    with tempfile.NamedTemporaryFile() as file:
+        times = []
+        for _ in range(100):
+            file.write(b"x" * 4096)
+            file.flush()
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def bench_start():
+    times, said = [], ""
+    for _ in range(STARTS):
+        plane = Plane()
+        seconds, said = plane.up()
+        times.append(seconds)
+        plane.down()
+        shutil.rmtree(plane.work)
+    show("espalier up, first start, until it answers (median of %d)" % STARTS, ms(statistics.median(times)), "goal < 600 ms, broker included")
+    for line in said.splitlines():
+        if "ready in" in line.lower():
+            show("  the last one says", line.strip())
+
+
+class Watcher(threading.Thread):
+    """Notes when the Secret of each device first has its configuration."""
+
+    def __init__(self, plane):
+        super().__init__(daemon=True)
+        self.seen, self.wanted = {}, threading.Condition()
+        self.connection = plane.connect()
+        self.connection.request("GET", "/api/v1/namespaces/default/secrets?watch=true&labelSelector=espalier.dev/device",
+                                headers=plane.headers())
+        self.answer = self.connection.getresponse()
+
+    def run(self):
+        while True:
+            line = self.answer.readline()
+            if not line:
+                return
+            now = time.monotonic()
+            secret = json.loads(line)["object"]
+            if "config.bin" in secret.get("data", {}):
+                with self.wanted:
+                    self.seen.setdefault(secret["metadata"]["labels"]["espalier.dev/device"], now)
+                    self.wanted.notify_all()
+
+
+def bench_single(plane):
+    watcher = Watcher(plane)
+    watcher.start()
+    connection, times = plane.connect(), []
+    for i in range(SINGLE_DEVICES):
+        name = "single-%d" % i
+        body = json.dumps({"apiVersion": "espalier.dev/v1alpha1", "kind": "Device",
+                           "metadata": {"name": name, "labels": {"bench": "yes"}},
+                           "spec": {"deviceClassReference": {"name": "probe"}}})
+        began = time.monotonic()
+        connection.request("POST", "/apis/espalier.dev/v1alpha1/namespaces/default/devices", body, plane.headers())
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 201, answer.status
+        with watcher.wanted:
+            assert watcher.wanted.wait_for(lambda: name in watcher.seen, 30), name
+        times.append(watcher.seen[name] - began)
+    times.sort()
+    show("Device created -> config.bin in its Secret, p50 of %d" % SINGLE_DEVICES, ms(times[len(times) // 2]), "goal < 50 ms")
+    show("Device created -> config.bin in its Secret, p99", ms(times[int(len(times) * 0.99) - 1]), "goal < 200 ms")
+    for i in range(SINGLE_DEVICES):
+        connection.request("DELETE", "/apis/espalier.dev/v1alpha1/namespaces/default/devices/single-%d" % i,
+                           headers=plane.headers())
+        connection.getresponse().read()
+
+
+def bench_thousand(plane):
+    manifest = plane.work / "devices.yaml"
+    manifest.write_text("".join(DEVICE % ("dev-%d" % i) for i in range(DEVICES)))
+    began = time.monotonic()
+    plane.run("apply", "-f", str(manifest))
+    applied = time.monotonic() - began
+    plane.run("wait", "devices", "--all", "--timeout", "120")
+    show("%d Devices by `espalier apply`, all Ready" % DEVICES, "%.2f s" % (time.monotonic() - began), "goal < 5 s where fsync <= 2 ms")
+    show("  of which the apply itself", "%.2f s" % applied)
+
+
+def bench_secret(plane):
+    connection = plane.connect()
+    path = "/api/v1/namespaces/default/secrets?labelSelector=espalier.dev/device&limit=5000"
+
+    def digests():
+        connection.request("GET", path, headers=dict(plane.headers(), Accept="application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"))
+        items = json.loads(connection.getresponse().read())["items"]
+        return {item["metadata"]["name"]: item["metadata"]["annotations"].get("espalier.dev/config-inputs")
+                for item in items if item["metadata"]["name"].startswith("dev-")}
+
+    before = digests()
+    began = time.monotonic()
+    body = json.dumps({"data": {"wifi.ssid": base64.b64encode(b"changed").decode()}})
+    connection.request("PATCH", "/api/v1/namespaces/default/secrets/wifi", body,
+                       dict(plane.headers(), **{"Content-Type": "application/merge-patch+json"}))
+    connection.getresponse().read()
+    while True:
+        now = digests()
+        if all(now[name] != digest for name, digest in before.items()):
+            break
+        time.sleep(0.02)
+    show("one changed group Secret, %d devices rebuilt" % len(before), "%.2f s" % (time.monotonic() - began), "goal < 2 s")
+
+
+def main():
+    print("control plane (espalier up)")
+    show("fsync of 4 KiB here, median", ms(fsync_time()))
+    bench_start()
+    plane = Plane()
+    try:
+        base = plane.work / "base.yaml"
+        plane.work.mkdir(exist_ok=True)
+        base.write_text(BASE)
+        plane.up("-f", str(base), "--wait")
+        time.sleep(2)
+        private, resident = plane.memory()
+        show("memory idle: private", mib(private), "goal < 6 MiB")
+        show("memory idle: resident", mib(resident))
+        bench_single(plane)
+        bench_thousand(plane)
+        bench_secret(plane)
+        time.sleep(5)
+        private, resident = plane.memory()
+        show("memory with %d devices: private" % DEVICES, mib(private), "goal < 15 MiB")
+        show("memory with %d devices: resident" % DEVICES, mib(resident))
+        plane.down()
+    finally:
+        subprocess.run([ESPALIER, "down", "--data", plane.data], capture_output=True)
+        shutil.rmtree(plane.work, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
