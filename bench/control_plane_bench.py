@@ -19,7 +19,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ESPALIER = ROOT / "build" / "espalier"
 DEVICES = 1000
-SINGLE_DEVICES = 100
+SINGLE_DEVICES = 10
 STARTS = 5
 BASE = """
 apiVersion: espalier.dev/v1alpha1
@@ -176,6 +176,13 @@ def bench_single(plane):
         connection.request("DELETE", "/apis/espalier.dev/v1alpha1/namespaces/default/devices/single-%d" % i,
                            headers=plane.headers())
         connection.getresponse().read()
+    began = time.monotonic()
+    while True:
+        connection.request("GET", "/apis/espalier.dev/v1alpha1/namespaces/default/devices", headers=plane.headers())
+        if not json.loads(connection.getresponse().read())["items"]:
+            break
+        time.sleep(0.05)
+    show("%d Devices deleted, finalizers done" % SINGLE_DEVICES, "%.2f s" % (time.monotonic() - began))
 
 
 def bench_thousand(plane):
@@ -190,27 +197,23 @@ def bench_thousand(plane):
 
 
 def bench_secret(plane):
-    connection = plane.connect()
-    path = "/api/v1/namespaces/default/secrets?labelSelector=espalier.dev/device&limit=5000"
-
-    def digests():
-        connection.request("GET", path, headers=dict(plane.headers(), Accept="application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"))
-        items = json.loads(connection.getresponse().read())["items"]
-        return {item["metadata"]["name"]: item["metadata"]["annotations"].get("espalier.dev/config-inputs")
-                for item in items if item["metadata"]["name"].startswith("dev-")}
-
-    before = digests()
+    """Counts by a watch of the Secrets' metadata, so that looking costs the server little."""
+    watch, connection = plane.connect(), plane.connect()
+    path = "/api/v1/namespaces/default/secrets?labelSelector=espalier.dev/device"
+    headers = dict(plane.headers(), Accept="application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1")
+    connection.request("GET", path + "&limit=1", headers=plane.headers())
+    revision = json.loads(connection.getresponse().read())["metadata"]["resourceVersion"]
+    watch.request("GET", path + "&watch=true&resourceVersion=" + revision, headers=headers)
+    events = watch.getresponse()
     began = time.monotonic()
     body = json.dumps({"data": {"wifi.ssid": base64.b64encode(b"changed").decode()}})
     connection.request("PATCH", "/api/v1/namespaces/default/secrets/wifi", body,
                        dict(plane.headers(), **{"Content-Type": "application/merge-patch+json"}))
     connection.getresponse().read()
-    while True:
-        now = digests()
-        if all(now[name] != digest for name, digest in before.items()):
-            break
-        time.sleep(0.02)
-    show("one changed group Secret, %d devices rebuilt" % len(before), "%.2f s" % (time.monotonic() - began), "goal < 2 s")
+    changed = set()
+    while len(changed) < DEVICES:
+        changed.add(json.loads(events.readline())["object"]["metadata"]["name"])
+    show("one changed group Secret, %d devices rebuilt" % len(changed), "%.2f s" % (time.monotonic() - began), "goal < 2 s")
 
 
 def main():
@@ -227,7 +230,7 @@ def main():
         private, resident = plane.memory()
         show("memory idle: private", mib(private), "goal < 6 MiB")
         show("memory idle: resident", mib(resident))
-        bench_single(plane)
+        if not os.environ.get("QUICK"): bench_single(plane)
         bench_thousand(plane)
         bench_secret(plane)
         time.sleep(5)

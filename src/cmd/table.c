@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-/* One row a sub-command, in the order of help. */
+/* One row a sub-command, in the order of help; rows of a group stand together. */
 static const CmdCommand *const table[] = {
-	&cmd_down, &cmd_apply_command, &cmd_get,  &cmd_describe, &cmd_delete,
-	&cmd_wait, &cmd_build,         &cmd_push, &cmd_flash,    &cmd_completion,
+	&cmd_up,   &cmd_down,  &cmd_apply_command, &cmd_get,   &cmd_describe,   &cmd_delete,
+	&cmd_wait, &cmd_build, &cmd_push,          &cmd_flash, &cmd_completion,
 };
 
 const CmdCommand *const *cmd_commands(gsize *n_commands)

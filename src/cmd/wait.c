@@ -115,9 +115,13 @@ static gboolean list_all(KubeClient *client, const KubeResource *resource, const
 
 	if (list == NULL)
 		return FALSE;
-	json_array_foreach (json_object_get(list, "items"), i, item)
-		g_ptr_array_add(objects, cmd_object_new(resource, kube_object_namespace(item),
-							kube_object_name(item)));
+	json_array_foreach (json_object_get(list, "items"), i, item) {
+		CmdObject *object = cmd_object_new(resource, kube_object_namespace(item),
+						   kube_object_name(item));
+
+		object->may_vanish = TRUE;
+		g_ptr_array_add(objects, object);
+	}
 	return TRUE;
 }
 

@@ -9,6 +9,7 @@ typedef struct {
 	const KubeResource *resource;
 	char *name_space;
 	char *name;
+	gboolean may_vanish; /* it is no fault if it is deleted meanwhile */
 } CmdObject;
 
 CmdObject *cmd_object_new(const KubeResource *resource, const char *name_space, const char *name);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-	DEFAULT_DEVICE_WORKERS = 4,
+	DEFAULT_DEVICE_WORKERS = 12, /* they mostly wait for commits, which are joined */
 	EVENTS_STOP_TIMEOUT_S = 1,
 };
 

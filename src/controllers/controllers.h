@@ -25,7 +25,7 @@ typedef struct {
 	const char *artefacts_root; /* folder of the directory places */
 	const char *host_firmware;  /* program that host bundles are made of; NULL: installed */
 	const char *artefact_url;   /* "https://127.0.0.1:8443", what devices are told */
-	guint device_workers;       /* 0: 4 */
+	guint device_workers;       /* 0: 12 */
 } ControllersOptions;
 
 typedef struct Controllers Controllers;
