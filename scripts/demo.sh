@@ -34,7 +34,7 @@ step "everything applied is Ready: each device has credentials, a configuration 
 
 mapfile -t names < <("$espalier" get devices --data "$work/state" -o name | sed 's|.*/||' | sort -V)
 for name in "${names[@]}"; do
-	"$espalier" flash "$name" --data "$work/state" --to "$work/$name.flash" --quiet
+	"$espalier" flash "$name" --data "$work/state" --to "$work/$name.flash" >"$work/flash.log" 2>&1 || { cat "$work/flash.log" >&2; exit 1; }
 done
 step "flashed ${#names[@]} host devices: partition table, otadata, firmware, configuration"
 
@@ -42,6 +42,7 @@ step "flashed ${#names[@]} host devices: partition table, otadata, firmware, con
 devices_pid=$!
 "$espalier" wait devices --all --for condition=Connected --data "$work/state" --timeout 30
 "$espalier" wait devices --all --for condition=UpToDate --data "$work/state" --timeout 30
+sleep 0.4 # counts in a status wait for more of the same
 step "all of them booted, connected over TLS and reported"
 
 echo
