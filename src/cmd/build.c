@@ -34,7 +34,7 @@ static const GOptionEntry options[] = {
 	{"broker-port", 0, 0, G_OPTION_ARG_INT, &port_option, "likewise (8883)", "PORT"},
 	{"ca", 0, 0, G_OPTION_ARG_FILENAME, &ca_option,
 	 "PEM of the authority that devices trust for the broker", "FILE"},
-	{NULL},
+	{0},
 };
 
 typedef struct {
@@ -45,17 +45,19 @@ typedef struct {
 } Build;
 
 /* Credentials are minted once: an earlier build's are used again. */
-static char *find_or_mint(const char *folder, const char *device, GError **error)
+static gboolean find_or_mint(const char *folder, const char *device, char **password,
+			     GError **error)
 {
 	g_autoptr(GError) fault = NULL;
-	char *password = cmd_build_password(folder, device, &fault);
 
-	if (password != NULL)
-		return password;
-	if (fault == NULL)
-		return base_random_password();
-	g_propagate_error(error, g_steal_pointer(&fault));
-	return NULL;
+	*password = cmd_build_password(folder, device, &fault);
+	if (fault != NULL) {
+		g_propagate_error(error, g_steal_pointer(&fault));
+		return FALSE;
+	}
+	if (*password == NULL)
+		*password = base_random_password();
+	return TRUE;
 }
 
 static gboolean build_with(const Build *build, const CmdOfflineDevice *device, const char *folder,
@@ -107,12 +109,12 @@ static void build_device(const Build *build, const CmdOfflineDevice *device)
 	const char *name = device->device->meta.name;
 	g_autofree char *folder = g_build_filename(output_option, name, NULL);
 	g_autoptr(GError) error = NULL;
-	char *password;
+	char *password = NULL;
 
 	if (!is_buildable(build, device))
 		return;
-	password = find_or_mint(folder, name, &error);
-	if (password == NULL || !build_with(build, device, folder, password, &error))
+	if (!find_or_mint(folder, name, &password, &error) ||
+	    !build_with(build, device, folder, password, &error))
 		cmd_manifest_fault(build->faults, device->manifest, NULL, "%s", error->message);
 	base_secret_free(password);
 }

@@ -152,6 +152,32 @@ static void refuses_a_selector_of_65_terms(void **state)
 	assert_string_equal(error->message, "a selector has at most 64 terms");
 }
 
+static void refuses_a_set_of_65_values(void **state)
+{
+	g_autoptr(GString) text = g_string_new("a in (v0");
+	g_autoptr(GString) fields = g_string_new("a=b");
+	g_autofree char *fits = NULL, *over = NULL;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(ModelSelector) selector = NULL;
+
+	(void)state;
+	for (int i = 1; i < MODEL_SELECTOR_MAX_TERMS; i++) {
+		g_string_append_printf(text, ",v%d", i);
+		g_string_append(fields, ",a=b");
+	}
+	fits = g_strconcat(text->str, ")", NULL);
+	over = g_strconcat(text->str, ",v)", NULL);
+	selector = model_selector_parse(fits, NULL);
+	assert_non_null(selector);
+	assert_null(model_selector_parse(over, &error));
+	assert_string_equal(error->message, "a selector has at most 64 values");
+	model_field_selector_free(model_field_selector_parse(fields->str, NULL));
+	g_string_append(fields, ",a=b");
+	g_clear_error(&error);
+	assert_null(model_field_selector_parse(fields->str, &error));
+	assert_string_equal(error->message, "a selector has at most 64 terms");
+}
+
 static void selects_by_fields(void **state)
 {
 	static const struct {
@@ -207,6 +233,7 @@ int main(void)
 		cmocka_unit_test(says_what_is_wrong_as_kubernetes_does),
 		cmocka_unit_test(reads_a_label_selector),
 		cmocka_unit_test(refuses_a_selector_of_65_terms),
+		cmocka_unit_test(refuses_a_set_of_65_values),
 		cmocka_unit_test(selects_by_fields),
 	};
 

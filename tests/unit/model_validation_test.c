@@ -268,6 +268,90 @@ static void stops_after_a_hundred_faults(void **state)
 	assert_int_equal(errors->len, MODEL_FIELD_ERRORS_MAX);
 }
 
+static void assert_last_message(GPtrArray *errors, const char *field, const char *message)
+{
+	const ModelFieldError *error;
+
+	assert_true(errors->len > 0);
+	error = g_ptr_array_index(errors, errors->len - 1);
+	assert_string_equal(error->field, field);
+	if (strcmp(error->message, message) != 0)
+		fail_msg("%s", error->message);
+}
+
+static void holds_the_limits_of_metadata(void **state)
+{
+	g_autoptr(json_t) object =
+		json_loads("{\"metadata\":{\"name\":\"a\",\"annotations\":{}}}", 0, NULL);
+	json_t *metadata = json_object_get(object, "metadata");
+	g_autoptr(GPtrArray) errors = model_field_errors_new();
+	g_autofree char *large = g_strnfill(256 * 1024 - 1, 'x');
+	g_autofree char *long_name = g_strnfill(254, 'a');
+	g_autofree char *long_label = g_strnfill(64, 'a');
+
+	(void)state;
+	json_object_set_new(json_object_get(metadata, "annotations"), "a", json_string(large));
+	assert_true(model_metadata_validate(object, MODEL_NAME_DNS_SUBDOMAIN, errors));
+	json_object_set_new(json_object_get(metadata, "annotations"), "b", json_string(""));
+	assert_false(model_metadata_validate(object, MODEL_NAME_DNS_SUBDOMAIN, errors));
+	assert_last_message(errors, "metadata.annotations",
+			    "Too long: may not be more than 262144 bytes");
+	json_object_del(metadata, "annotations");
+	json_object_set_new(metadata, "name", json_string(long_name));
+	assert_false(model_metadata_validate(object, MODEL_NAME_DNS_SUBDOMAIN, errors));
+	assert_true(g_str_has_suffix(
+		((ModelFieldError *)g_ptr_array_index(errors, errors->len - 1))->message,
+		"must be no more than 253 characters"));
+	json_object_set_new(metadata, "name", json_string(long_label));
+	assert_true(model_metadata_validate(object, MODEL_NAME_DNS_SUBDOMAIN, errors));
+	assert_false(model_metadata_validate(object, MODEL_NAME_DNS_LABEL, errors));
+	json_object_set_new(metadata, "name", json_string("a.b"));
+	assert_false(model_metadata_validate(object, MODEL_NAME_DNS_LABEL, errors));
+	assert_last_message(errors, "metadata.name",
+			    "Invalid value: \"a.b\": must not contain dots");
+}
+
+static void one_owner_may_control(void **state)
+{
+	g_autoptr(json_t) object = json_loads(
+		"{\"metadata\":{\"name\":\"a\",\"ownerReferences\":[{\"apiVersion\":\"v1\","
+		"\"kind\":\"K\",\"name\":\"n\",\"uid\":\"1\",\"controller\":true},{\"apiVersion\":"
+		"\"v1\",\"kind\":\"K\",\"name\":\"m\",\"uid\":\"2\",\"controller\":true}]}}",
+		0, NULL);
+	g_autoptr(GPtrArray) errors = model_field_errors_new();
+
+	(void)state;
+	assert_false(model_metadata_validate(object, MODEL_NAME_DNS_SUBDOMAIN, errors));
+	assert_int_equal(errors->len, 1);
+	json_object_del(
+		json_array_get(base_json_get(object, "metadata", "ownerReferences", NULL), 1),
+		"controller");
+	g_ptr_array_set_size(errors, 0);
+	assert_true(model_metadata_validate(object, MODEL_NAME_DNS_SUBDOMAIN, errors));
+}
+
+static void secrets_and_config_maps_hold_a_mebibyte(void **state)
+{
+	g_autofree char *fits = g_strnfill(1024 * 1024, 'x');
+	g_autofree char *over = g_strnfill(1024 * 1024 + 1, 'x');
+	g_autofree char *base64_over = g_base64_encode((const guchar *)over, 1024 * 1024 + 1);
+	g_autoptr(GPtrArray) errors = model_field_errors_new();
+	g_autoptr(json_t) good = json_pack("{s:{s:s}}", "stringData", "a", fits);
+	g_autoptr(json_t) text = json_pack("{s:{s:s}}", "stringData", "a", over);
+	g_autoptr(json_t) bytes = json_pack("{s:{s:s}}", "data", "a", base64_over);
+
+	(void)state;
+	assert_true(model_secret_validate(good, NULL, errors));
+	assert_false(model_secret_validate(text, NULL, errors));
+	assert_last_message(errors, "data", "Too long: may not be more than 1048576 bytes");
+	assert_false(model_secret_validate(bytes, NULL, errors));
+	json_object_set_new(bytes, "data", json_pack("{s:s}", "a", over));
+	assert_false(model_config_map_validate(bytes, NULL, errors));
+	assert_last_message(errors, "[]", "Too long: may not be more than 1048576 bytes");
+	json_object_set_new(bytes, "data", json_pack("{s:s}", "a", fits));
+	assert_true(model_config_map_validate(bytes, NULL, errors));
+}
+
 static void says_what_go_cannot_decode(void **state)
 {
 	static const struct {
@@ -442,6 +526,9 @@ int main(void)
 		cmocka_unit_test(prunes_and_defaults),
 		cmocka_unit_test(an_update_may_keep_what_was_once_accepted),
 		cmocka_unit_test(stops_after_a_hundred_faults),
+		cmocka_unit_test(holds_the_limits_of_metadata),
+		cmocka_unit_test(one_owner_may_control),
+		cmocka_unit_test(secrets_and_config_maps_hold_a_mebibyte),
 		cmocka_unit_test(says_what_go_cannot_decode),
 		cmocka_unit_test(tells_one_fault_and_many),
 		cmocka_unit_test(shows_the_columns_of_the_contract),
