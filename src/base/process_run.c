@@ -190,10 +190,15 @@ static void send_signal(pid_t pid, int pidfd, int signal_number)
 		kill(pid, signal_number);
 }
 
-static gboolean gone_within(pid_t pid, const char *argument, gint64 grace_us)
+/* The descriptor says so when the process has closed everything, also its listening sockets; its
+ * command line is gone a moment earlier. */
+static gboolean gone_within(pid_t pid, int pidfd, const char *argument, gint64 grace_us)
 {
 	gint64 end_us = g_get_monotonic_time() + grace_us;
+	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
 
+	if (pidfd >= 0)
+		return poll(&ended, 1, (int)(grace_us / 1000)) == 1;
 	while (has_argument(pid, argument)) {
 		if (g_get_monotonic_time() >= end_us)
 			return FALSE;
@@ -212,8 +217,8 @@ gboolean base_process_end_leftover(pid_t pid, const char *argument, gint64 grace
 	if (!has_argument(pid, argument))
 		return TRUE;
 	send_signal(pid, pidfd, SIGTERM);
-	if (gone_within(pid, argument, grace_us))
+	if (gone_within(pid, pidfd, argument, grace_us))
 		return TRUE;
 	send_signal(pid, pidfd, SIGKILL);
-	return gone_within(pid, argument, G_USEC_PER_SEC);
+	return gone_within(pid, pidfd, argument, G_USEC_PER_SEC);
 }

@@ -1,5 +1,11 @@
 #include "broker/local_files.h"
 
+enum {
+	/* For one client; its bytes are the limit that matters. Not 0, "no limit": mosquitto 2.0.11
+	 * then ends the connection of whoever publishes where he may not. */
+	QUEUED_MESSAGES_MAX = 1000 * 1000,
+};
+
 char *local_config_text(const char *address, guint16 port, const char *user)
 {
 	GString *text = g_string_new("# Written by espalier at each start; changes are lost.\n");
@@ -25,7 +31,7 @@ char *local_config_text(const char *address, guint16 port, const char *user)
 			       "acl_file " LOCAL_FILE_RIGHTS "\n"
 			       "max_packet_size %d\n"
 			       "max_inflight_messages 100\n"
-			       "max_queued_messages 0\n"
+			       "max_queued_messages %d\n"
 			       "max_queued_bytes 67108864\n"
 			       "set_tcp_nodelay true\n"
 			       "\n"
@@ -38,7 +44,7 @@ char *local_config_text(const char *address, guint16 port, const char *user)
 			       "certfile " LOCAL_FILE_CERTIFICATE "\n"
 			       "keyfile " LOCAL_FILE_KEY "\n"
 			       "tls_version tlsv1.2\n",
-			       BROKER_LOCAL_MAX_PACKET_BYTES, port, address,
+			       BROKER_LOCAL_MAX_PACKET_BYTES, QUEUED_MESSAGES_MAX, port, address,
 			       BROKER_LOCAL_MAX_CONNECTIONS);
 	return g_string_free(text, FALSE);
 }

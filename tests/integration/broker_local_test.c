@@ -138,6 +138,7 @@ static void a_device_writes_only_below_its_own_topics(void **state)
 		if (client_has(server, message) != table[i].passes)
 			fail_msg("%s: expected %d", table[i].topic, table[i].passes);
 	}
+	assert_int_equal(device->disconnects, 0); /* refused, not thrown out */
 	client_free(device);
 	client_free(server);
 	world_free(world);

@@ -303,7 +303,7 @@ static inline Client *client_new(World *world, const char *id, const char *user,
 static inline void client_free(Client *client)
 {
 	mosquitto_disconnect(client->mosq);
-	mosquitto_loop_stop(client->mosq, true);
+	mosquitto_loop_stop(client->mosq, client->code != 0);
 	mosquitto_destroy(client->mosq);
 	g_ptr_array_unref(client->messages);
 	g_free(client);
