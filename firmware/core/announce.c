@@ -39,7 +39,7 @@ static void go_online(CoreDevice *device)
 	device->phase = CORE_ONLINE;
 	device->stable_ms = core_now_ms(device) + CORE_STABLE_MS;
 	device->info_due = false;
-	core_log(device, CORE_LOG_INFO, "online at ", device->config.host, NULL);
+	core_log(device, CORE_LOG_INFO, "online at ", device->config.host);
 }
 
 /* Does one step. TRUE if it may go on at once. */

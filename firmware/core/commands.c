@@ -9,8 +9,7 @@ static void do_reboot(CoreDevice *device, WireAck *answer)
 	/* Kept over the restart: the same command delivered again must not restart it again. */
 	if (!port->own_set(port->context, WIRE_NVS_OWN_RESTART,
 			   wire_hash(answer->id, strlen(answer->id))))
-		core_log(device, CORE_LOG_WARNING, "cannot remember the command ", answer->id,
-			 NULL);
+		core_log(device, CORE_LOG_WARNING, "cannot remember the command ", answer->id);
 	answer->ok = true;
 }
 
@@ -68,7 +67,7 @@ static void run(CoreDevice *device, const WireCommand *command)
 	if (!again)
 		actions[command->action](device, &answer);
 	core_log(device, CORE_LOG_INFO, "command ", answer.id,
-		 answer.ok ? " done" : " refused: ", answer.message, NULL);
+		 answer.ok ? " done" : " refused: ", answer.message);
 	core_history_add(&device->history, &answer);
 	core_publish_answer(device, &answer);
 	if (command->action == WIRE_DO_REBOOT && !again)
@@ -84,13 +83,12 @@ void core_handle_command(CoreDevice *device, const CoreEvent *event)
 	if (event->retained || device->phase == CORE_STOPPING)
 		return;
 	if (!wire_command_decode(event->payload, event->payload_bytes, &command)) {
-		core_log(device, CORE_LOG_WARNING, "a message that is no command was ignored",
-			 NULL);
+		core_log(device, CORE_LOG_WARNING, "a message that is no command was ignored");
 		return;
 	}
 	if (device->in_flight >= CORE_IN_FLIGHT_MAX + CORE_ANSWERS_IN_FLIGHT) {
 		core_log(device, CORE_LOG_WARNING, "too many commands at once; ", command.id,
-			 " was ignored", NULL);
+			 " was ignored");
 		return;
 	}
 	known = core_history_find(&device->history, command.id);

@@ -1,6 +1,5 @@
 #include "core/internal.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 enum {
@@ -13,21 +12,18 @@ uint64_t core_now_ms(const CoreDevice *device)
 	return device->port->monotonic_ms(device->port->context);
 }
 
-void core_log(const CoreDevice *device, CoreLogLevel level, const char *part, ...)
+void core_log_parts(const CoreDevice *device, CoreLogLevel level, const char *const *parts)
 {
 	char line[LOG_LINE_MAX + 1];
 	WireText text;
-	va_list parts;
 
 	wire_text_begin(&text, line, sizeof(line));
-	va_start(parts, part);
-	for (; part != NULL; part = va_arg(parts, const char *)) {
+	for (; *parts != NULL; parts++) {
 		size_t room = sizeof(line) - 1 - text.length;
-		size_t length = strlen(part);
+		size_t length = strlen(*parts);
 
-		wire_text_add_bytes(&text, part, length < room ? length : room);
+		wire_text_add_bytes(&text, *parts, length < room ? length : room);
 	}
-	va_end(parts);
 	wire_text_end(&text);
 	device->port->log(device->port->context, level, line);
 }
@@ -57,7 +53,7 @@ static void wait_and_retry(CoreDevice *device, bool unauthorised, const char *wh
 	device->in_flight = 0;
 	device->deadline_ms = core_now_ms(device) + wait_ms;
 	core_log(device, CORE_LOG_WARNING, "broker ", device->config.host, ": ", why,
-		 "; trying again in ", number(digits, wait_ms), " ms", NULL);
+		 "; trying again in ", number(digits, wait_ms), " ms");
 }
 
 void core_abandon(CoreDevice *device, bool unauthorised, const char *why)
@@ -109,7 +105,7 @@ void core_stop(CoreDevice *device, bool restarts)
 	device->restarts = restarts;
 	if (device->phase == CORE_STOPPING)
 		return;
-	core_log(device, CORE_LOG_INFO, restarts ? "restarting" : "switching off", NULL);
+	core_log(device, CORE_LOG_INFO, restarts ? "restarting" : "switching off");
 	if (!connected) {
 		stopped(device, true);
 		return;
@@ -324,7 +320,7 @@ static void count_boot(CoreDevice *device)
 	device->boots++;
 	if (!port->own_set(port->context, WIRE_NVS_OWN_BOOTS, device->boots))
 		core_log(device, CORE_LOG_WARNING, "cannot count this boot in the partition ",
-			 WIRE_PARTITION_OWN, NULL);
+			 WIRE_PARTITION_OWN);
 }
 
 void core_start(CoreDevice *device, const CorePort *port)
@@ -339,9 +335,9 @@ void core_start(CoreDevice *device, const CorePort *port)
 	count_boot(device);
 	core_log(device, CORE_LOG_INFO, "firmware ", device->hardware.firmware_version, " from ",
 		 device->hardware.slot, ", boot ", number(digits, device->boots),
-		 ", reset: ", device->hardware.reset, NULL);
+		 ", reset: ", device->hardware.reset);
 	if (!core_config_read(&device->config, port, device->hardware.mac, problem)) {
-		core_log(device, CORE_LOG_ERROR, problem, NULL);
+		core_log(device, CORE_LOG_ERROR, problem);
 		device->phase = CORE_HALTED;
 		return;
 	}

@@ -5,8 +5,10 @@
 
 uint64_t core_now_ms(const CoreDevice *device);
 
-/* One log line out of parts, ended by NULL. */
-void core_log(const CoreDevice *device, CoreLogLevel level, const char *part, ...);
+/* One log line out of parts:  core_log(device, CORE_LOG_INFO, "online at ", host); */
+#define core_log(device, level, ...)                                                               \
+	core_log_parts(device, level, (const char *const[]){__VA_ARGS__, NULL})
+void core_log_parts(const CoreDevice *device, CoreLogLevel level, const char *const *parts);
 
 /* device.c: the connection is useless: ends it without DISCONNECT and waits out the back-off. */
 void core_abandon(CoreDevice *device, bool unauthorised, const char *why);

@@ -115,8 +115,8 @@ bool core_publish_sensor(CoreDevice *device, CoreSensor *sensor)
 	if (wall_s == 0)
 		moment.time_s = (core_now_ms(device) - device->started_ms) / 1000;
 	if (!sensor->driver->read(&moment, values)) {
-		core_log(device, CORE_LOG_WARNING, "sensor ", sensor->wire.name, " does not answer",
-			 NULL);
+		core_log(device, CORE_LOG_WARNING, "sensor ", sensor->wire.name,
+			 " does not answer");
 		return true;
 	}
 	for (size_t i = 0; i < sensor->catalogue->n_measures; i++)

@@ -335,8 +335,8 @@ class Test:
         assert not [message for message in self.observer.messages[mark:] if "probe-2" in message[0]]
 
     def a_foreign_certificate_is_refused(self):
-        for change, reason in [(f"ca={self.folder / 'other-ca.crt'}", "certificate verify failed"),
-                               ("host=localhost", "certificate verify failed"),
+        for change, reason in [(f"ca={self.folder / 'other-ca.crt'}", "its certificate is refused: self-signed certificate"),
+                               ("host=localhost", "its certificate is refused: hostname mismatch"),
                                (f"ca={self.folder / 'password'}", "mqtt/ca holds no certificate")]:
             mark = self.observer.mark()
             with self.on(self.flash("probe-2", change)) as devices:

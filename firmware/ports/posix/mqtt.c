@@ -23,7 +23,8 @@ enum {
 struct PosixMqtt {
 	GQueue *events;
 	struct mosquitto *client;
-	char *problem; /* what the library last complained of */
+	char *problem;       /* what the library last complained of */
+	const char *refusal; /* what is wrong with the broker's certificate */
 	int keepalive_s;
 	gboolean ended; /* the connection is gone and was reported */
 };
@@ -61,6 +62,21 @@ static void end(PosixMqtt *mqtt, CoreEventType type, bool unauthorised, const ch
 	event->event.unauthorised = unauthorised;
 }
 
+/* Ends the connection unless the library's call went well, with the best reason there is. */
+static void check(PosixMqtt *mqtt, int code)
+{
+	const char *why = code == MOSQ_ERR_ERRNO ? g_strerror(errno) : mosquitto_strerror(code);
+	g_autofree char *refused = NULL;
+
+	if (code == MOSQ_ERR_SUCCESS)
+		return;
+	if (mqtt->refusal != NULL)
+		why = refused = g_strconcat("its certificate is refused: ", mqtt->refusal, NULL);
+	else if (mqtt->problem != NULL)
+		why = mqtt->problem;
+	end(mqtt, CORE_EVENT_DISCONNECTED, false, why);
+}
+
 /* ---- What the library calls ---- */
 
 static void on_connect(struct mosquitto *client, void *user_data, int code)
@@ -82,8 +98,10 @@ static void on_disconnect(struct mosquitto *client, void *user_data, int code)
 	PosixMqtt *mqtt = user_data;
 
 	(void)client;
-	end(mqtt, CORE_EVENT_DISCONNECTED, false,
-	    mqtt->problem != NULL ? mqtt->problem : mosquitto_strerror(code));
+	/* Within a handshake the caller knows more: see check. */
+	if (mqtt->refusal == NULL)
+		end(mqtt, CORE_EVENT_DISCONNECTED, false,
+		    mqtt->problem != NULL ? mqtt->problem : mosquitto_strerror(code));
 }
 
 static void on_publish(struct mosquitto *client, void *user_data, int message)
@@ -153,9 +171,10 @@ void posix_mqtt_free(PosixMqtt *mqtt)
 	g_free(mqtt);
 }
 
-static gboolean set_tls(struct mosquitto *client, const CoreLogin *login, GError **error)
+static gboolean set_tls(PosixMqtt *mqtt, struct mosquitto *client, const CoreLogin *login,
+			GError **error)
 {
-	SSL_CTX *context = posix_tls_new(login->ca_pem, login->host, error);
+	SSL_CTX *context = posix_tls_new(login->ca_pem, login->host, &mqtt->refusal, error);
 	gboolean set;
 
 	if (context == NULL)
@@ -184,7 +203,7 @@ static struct mosquitto *make_client(PosixMqtt *mqtt, const CoreLogin *login, GE
 	if (mosquitto_username_pw_set(client, login->user, login->password) != MOSQ_ERR_SUCCESS ||
 	    mosquitto_will_set(client, login->will_topic, (int)strlen(login->will_payload),
 			       login->will_payload, QOS, true) != MOSQ_ERR_SUCCESS ||
-	    (login->tls && !set_tls(client, login, error))) {
+	    (login->tls && !set_tls(mqtt, client, login, error))) {
 		mosquitto_destroy(client);
 		return NULL;
 	}
@@ -194,7 +213,6 @@ static struct mosquitto *make_client(PosixMqtt *mqtt, const CoreLogin *login, GE
 bool posix_mqtt_connect(PosixMqtt *mqtt, const CoreLogin *login)
 {
 	g_autoptr(GError) error = NULL;
-	int code;
 
 	posix_mqtt_disconnect(mqtt, false);
 	mqtt->client = make_client(mqtt, login, &error);
@@ -206,10 +224,8 @@ bool posix_mqtt_connect(PosixMqtt *mqtt, const CoreLogin *login)
 		return true;
 	}
 	/* Blocks for the host's address only. */
-	code = mosquitto_connect_async(mqtt->client, login->host, login->port, login->keepalive_s);
-	if (code != MOSQ_ERR_SUCCESS)
-		end(mqtt, CORE_EVENT_DISCONNECTED, false,
-		    code == MOSQ_ERR_ERRNO ? g_strerror(errno) : mosquitto_strerror(code));
+	check(mqtt,
+	      mosquitto_connect_async(mqtt->client, login->host, login->port, login->keepalive_s));
 	return true;
 }
 
@@ -278,6 +294,7 @@ void posix_mqtt_disconnect(PosixMqtt *mqtt, bool clean)
 	mosquitto_destroy(mqtt->client);
 	mqtt->client = NULL;
 	g_clear_pointer(&mqtt->problem, g_free);
+	mqtt->refusal = NULL;
 	forget_events(mqtt);
 }
 
@@ -315,15 +332,6 @@ int posix_mqtt_fd(PosixMqtt *mqtt, short *poll_events)
 		wants_write = SSL_want_write(ssl) || !is_connected(fd);
 	*poll_events = (short)(POLLIN | POLLRDHUP | (wants_write ? POLLOUT : 0));
 	return fd;
-}
-
-static void check(PosixMqtt *mqtt, int code)
-{
-	const char *why = code == MOSQ_ERR_ERRNO ? g_strerror(errno) : mosquitto_strerror(code);
-
-	if (code != MOSQ_ERR_SUCCESS)
-		end(mqtt, CORE_EVENT_DISCONNECTED, false,
-		    mqtt->problem != NULL ? mqtt->problem : why);
 }
 
 /* What the system says of a socket that came to nothing. */

@@ -37,7 +37,17 @@ static gboolean expect_host(SSL_CTX *context, const char *host)
 	       X509_VERIFY_PARAM_set1_host(parameters, host, 0) == 1;
 }
 
-SSL_CTX *posix_tls_new(const char *ca_pem, const char *host, GError **error)
+static int on_verify(int accepted, X509_STORE_CTX *store)
+{
+	const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	const char **refusal = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+	if (!accepted)
+		*refusal = X509_verify_cert_error_string(X509_STORE_CTX_get_error(store));
+	return accepted;
+}
+
+SSL_CTX *posix_tls_new(const char *ca_pem, const char *host, const char **refusal, GError **error)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 
@@ -52,7 +62,8 @@ SSL_CTX *posix_tls_new(const char *ca_pem, const char *host, GError **error)
 		SSL_CTX_free(context);
 		return NULL;
 	}
-	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_app_data(context, refusal);
+	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, on_verify);
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
 	return context;
 }

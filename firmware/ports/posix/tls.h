@@ -6,5 +6,6 @@
 #include <openssl/ssl.h>
 
 /* Yours (SSL_CTX_free), or NULL with BASE_ERROR_CRYPTO or _INVALID (`ca_pem` holds no certificate).
- */
-SSL_CTX *posix_tls_new(const char *ca_pem, const char *host, GError **error);
+ * When a handshake fails because of the peer's certificate, `*refusal` (lives as long as the
+ * context) becomes what is wrong with it, a static text: the MQTT library does not always say. */
+SSL_CTX *posix_tls_new(const char *ca_pem, const char *host, const char **refusal, GError **error);
