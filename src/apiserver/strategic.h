@@ -11,7 +11,6 @@
 #include <jansson.h>
 
 /* `object` with `patch` applied; neither is changed. Returns it, yours, or NULL with
- * BASE_ERROR_INVALID (a directive that makes no sense; the message names it) or
- * BASE_ERROR_TOO_LARGE. */
+ * BASE_ERROR_INVALID (a directive that makes no sense; the message names it). */
 json_t *api_strategic_apply(const ApiKind *kind, const json_t *object, const json_t *patch,
 			    GError **error);
