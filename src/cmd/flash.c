@@ -27,7 +27,7 @@ static const GOptionEntry options[] = {
 	{"output", 'o', 0, G_OPTION_ARG_STRING, &output_option, "json: the result for scripts",
 	 "FORM"},
 	CMD_CONNECT_OPTIONS,
-	{NULL},
+	G_OPTION_ENTRY_NULL,
 };
 
 enum {
