@@ -3,6 +3,7 @@
  *     bundle_tool host PROGRAM VERSION OUT       for a host device, into the folder OUT
  *     bundle_tool config OUT                     a config.bin of the default size
  *     bundle_tool c3 OUT                         out of a made-up build folder for ESP32-C3
+ *     bundle_tool build OUT                      such a build folder itself
  *     bundle_tool reseal FOLDER                  makes SHA256SUMS anew, whatever the files say
  *     bundle_tool serve ROOT                     the artefact server of ROOT/place over TLS: prints
  *                                                "PORT HASH", serves until standard input ends
@@ -16,6 +17,7 @@
 #include "http/pki.h"
 
 #include <dirent.h>
+#include <glib/gstdio.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -67,6 +69,13 @@ static void make_c3(const char *out)
 	check(bundle != NULL, error);
 	write_bundle(bundle, out);
 	base_tree_remove(folder, NULL);
+}
+
+static void make_build(const char *out)
+{
+	g_autofree char *folder = fixture_build_folder();
+
+	check(g_rename(folder, out) == 0, NULL);
 }
 
 static void make_config(const char *out)
@@ -176,6 +185,8 @@ int main(int argc, char **argv)
 		make_host(argv[2], argv[3], argv[4]);
 	else if (argc == 3 && strcmp(argv[1], "c3") == 0)
 		make_c3(argv[2]);
+	else if (argc == 3 && strcmp(argv[1], "build") == 0)
+		make_build(argv[2]);
 	else if (argc == 3 && strcmp(argv[1], "config") == 0)
 		make_config(argv[2]);
 	else if (argc == 3 && strcmp(argv[1], "reseal") == 0)
