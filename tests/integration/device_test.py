@@ -296,14 +296,14 @@ class Test:
                 assert second.process.wait(10) == 1
                 second.expect("error: flash file .*: this device is on already, or is being flashed")
 
-    def goes_off_when_its_supply_is_killed(self):
+    def loses_power_when_its_supply_is_killed(self):
         mark = self.observer.mark()
         with self.on(self.folder / "probe-1.flash") as devices:
             self.state(mark, "ready")
             later = self.observer.mark()
             child = devices.children()[0]
             devices.process.kill()
-            self.state(later, "disconnected")
+            self.state(later, "lost")
             wait_for(lambda: not os.path.exists(f"/proc/{child}"), "the firmware ended")
 
     def several_devices_run_at_once(self):

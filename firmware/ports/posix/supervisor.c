@@ -85,7 +85,8 @@ static void complain(const char *message, gpointer user_data)
 	posix_log(device->label, CORE_LOG_WARNING, message);
 }
 
-/* In the child: only calls that are safe after fork. */
+/* In the child: only calls that are safe after fork. Whoever kills the power supply cuts the power.
+ */
 static G_NORETURN void become_firmware(const Device *device, int program_fd, char *const *argv,
 				       pid_t parent)
 {
@@ -96,7 +97,7 @@ static G_NORETURN void become_firmware(const Device *device, int program_fd, cha
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent || flash_fd < 0 ||
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent || flash_fd < 0 ||
 	    program < 0 || dup2(flash_fd, CHILD_FLASH_FD) < 0 ||
 	    dup3(program, CHILD_PROGRAM_FD, O_CLOEXEC) < 0)
 		_exit(1);

@@ -1,5 +1,5 @@
 /* ports/posix/supervisor.h — the power supply of host devices: switches each one on, restarts what
- * restarts or dies, and switches all off. One thread. */
+ * restarts or dies, and switches all off; if it is killed, so are they. One thread. */
 #pragma once
 
 #include <glib.h>
