@@ -47,6 +47,7 @@ typedef struct {
 	gboolean running; /* this life has not ended */
 	gboolean started; /* between start and stop */
 	gboolean stopping;
+	gboolean committing; /* the worker has taken changes and not yet answered them */
 
 	LocalControl *control; /* this and what follows: the worker's alone */
 	guint control_life;
@@ -319,12 +320,14 @@ static gboolean wait_for_work(Local *local, GPtrArray **changes)
 	gboolean go_on;
 
 	g_mutex_lock(&local->mutex);
+	local->committing = FALSE;
 	while (!has_work(local))
 		if (!g_cond_wait_until(&local->changed, &local->mutex, end_us))
 			break;
 	gather(local);
 	*changes = local->changes;
 	local->changes = g_ptr_array_new();
+	local->committing = (*changes)->len > 0;
 	go_on = !local->stopping;
 	g_mutex_unlock(&local->mutex);
 	return go_on;
@@ -549,7 +552,17 @@ static void ensure_user(Broker *broker, const char *name, const char *password, 
 
 static void remove_user(Broker *broker, const char *name, BrokerDone done, gpointer user_data)
 {
-	submit(local_of(broker), local_change_new(LOCAL_REMOVE, name, done, user_data));
+	Local *local = local_of(broker);
+	gboolean is_gone;
+
+	g_mutex_lock(&local->mutex);
+	is_gone = local->started && !local->committing && !is_waiting(local, name) &&
+		  !local_users_has(local->users, name);
+	g_mutex_unlock(&local->mutex);
+	if (!is_gone)
+		submit(local, local_change_new(LOCAL_REMOVE, name, done, user_data));
+	else if (done != NULL)
+		done(NULL, user_data);
 }
 
 static char **list_users(Broker *broker, GError **error)

@@ -168,6 +168,11 @@ gboolean local_users_known_password(const LocalUsers *users, const char *name, B
 	return TRUE;
 }
 
+gboolean local_users_has(const LocalUsers *users, const char *name)
+{
+	return g_hash_table_contains(users->table, name);
+}
+
 static gboolean is_reader(const char *name)
 {
 	return name[0] != '.' && strchr(name, '.') != NULL;
@@ -178,6 +183,8 @@ static User *exchange(LocalUsers *users, const char *name, User *user)
 {
 	gpointer old_name = NULL, old = NULL;
 
+	if (user == NULL && !g_hash_table_contains(users->table, name))
+		return NULL;
 	g_hash_table_steal_extended(users->table, name, &old_name, &old);
 	g_free(old_name);
 	if (user != NULL)

@@ -42,6 +42,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LocalUsers, local_users_free)
 /* The user of our own connection: written, never listed. */
 void local_users_set_control(LocalUsers *users, const char *password);
 
+gboolean local_users_has(const LocalUsers *users, const char *name);
 /* A copy of the user's hash, to try a password on outside the mutex. FALSE if the running broker
  * does not know the user as it is here. */
 gboolean local_users_known_password(const LocalUsers *users, const char *name, BrokerPassword *out);
