@@ -49,7 +49,6 @@ char *base_timezone_posix(const char *zone, GError **error)
 	g_autofree char *path = NULL;
 	g_autoptr(GBytes) file = NULL;
 	char *footer;
-	gsize size_bytes;
 
 	if (!is_zone_name(zone)) {
 		g_set_error(error, BASE_ERROR, BASE_ERROR_INVALID,
@@ -69,9 +68,8 @@ char *base_timezone_posix(const char *zone, GError **error)
 		return NULL;
 	}
 	footer = base_timezone_footer(g_bytes_get_data(file, NULL), g_bytes_get_size(file));
-	size_bytes = g_bytes_get_size(file);
 	if (footer == NULL)
 		g_set_error(error, BASE_ERROR, BASE_ERROR_INVALID,
-			    "%s (%" G_GSIZE_FORMAT " bytes) has no POSIX rule", path, size_bytes);
+			    "%s has no POSIX rule; choose another time zone", path);
 	return footer;
 }

@@ -300,6 +300,8 @@ static void reads_the_footer_of_a_zone(void **state)
 		{"Europe//Zurich", "is no name of a time zone"},
 		{"", "is no name of a time zone"},
 		{"Europe/", "is no name of a time zone"},
+		{"A123456789012345678901234567890123456789012345678901234567890123X",
+		 "is no name of a time zone"},
 		{"Europe/Atlantis", "time zone 'Europe/Atlantis' is not known to this system"},
 	};
 
