@@ -1,11 +1,20 @@
 /* tests/unit/model_plan_world.h — a plan out of manifests written as YAML. */
 #pragma once
 
+#include "base/digest.h"
+#include "base/json.h"
 #include "base/yaml.h"
+#include "model/error.h"
+#include "model/kinds.h"
 #include "model/plan.h"
 #include "model/schema.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 typedef struct {
 	GPtrArray *objects; /* of json_t * */
@@ -16,7 +25,7 @@ typedef struct {
 	ModelPlanInputs inputs;
 } World;
 
-static json_t *world_find(const World *world, const char *kind, const char *name)
+static inline json_t *world_find(const World *world, const char *kind, const char *name)
 {
 	for (guint i = 0; i < world->objects->len; i++) {
 		json_t *object = g_ptr_array_index(world->objects, i);
@@ -29,14 +38,14 @@ static json_t *world_find(const World *world, const char *kind, const char *name
 	return NULL;
 }
 
-static json_t *world_lookup(const char *kind, const char *namespace, const char *name,
-			    gpointer user_data)
+static inline json_t *world_lookup(const char *kind, const char *namespace, const char *name,
+				   gpointer user_data)
 {
 	g_assert(strcmp(namespace, "default") == 0);
 	return json_incref(world_find(user_data, kind, name));
 }
 
-static void world_add(World *world, const char *yaml)
+static inline void world_add(World *world, const char *yaml)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) documents =
@@ -72,13 +81,13 @@ static const char world_base[] = "apiVersion: espalier.dev/v1alpha1\n"
 				 "metadata: {name: probe-1, labels: {site: north}}\n"
 				 "spec: {deviceClassReference: {name: soil-probe}}\n";
 
-static void drop_object(gpointer object)
+static inline void drop_object(gpointer object)
 {
 	json_decref(object);
 }
 
 /* The base, then `yaml`, in which a document replaces one of the same kind and name. */
-static World *world_new(const char *yaml)
+static inline World *world_new(const char *yaml)
 {
 	World *world = g_new0(World, 1);
 	g_autoptr(GError) error = NULL;
@@ -126,7 +135,7 @@ static World *world_new(const char *yaml)
 	return world;
 }
 
-static void world_free(World *world)
+static inline void world_free(World *world)
 {
 	if (world == NULL)
 		return;
@@ -138,3 +147,93 @@ static void world_free(World *world)
 	g_free(world);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(World, world_free)
+
+/* "space.key:type=value", one line an entry, from `space` on. */
+static inline char *entries_text(const ModelPlan *plan, const char *from_space)
+{
+	GString *text = g_string_new(NULL);
+	gboolean on = from_space == NULL;
+
+	for (gsize i = 0; i < plan->n_entries; i++) {
+		const EspNvsEntry *e = &plan->entries[i];
+
+		on = on || strcmp(e->space, from_space) == 0;
+		if (!on)
+			continue;
+		g_string_append_printf(text, "%s.%s:%s=", e->space, e->key,
+				       esp_nvs_type_name(e->type));
+		if (e->type == ESP_NVS_STRING) {
+			g_string_append(text, e->value.text);
+		} else if (e->type == ESP_NVS_BLOB) {
+			g_autofree char *hex =
+				base_hex(e->value.blob.data, e->value.blob.size_bytes);
+
+			g_string_append(text, hex);
+		} else if (esp_nvs_type_name(e->type)[0] == 'u') {
+			g_string_append_printf(text, "%" G_GUINT64_FORMAT, e->value.u);
+		} else {
+			g_string_append_printf(text, "%" G_GINT64_FORMAT, e->value.i);
+		}
+		g_string_append_c(text, '\n');
+	}
+	return g_string_free(text, FALSE);
+}
+
+static inline char *sources_text(const ModelPlan *plan)
+{
+	GString *text = g_string_new(NULL);
+
+	for (gsize i = 0; i < plan->n_sources; i++)
+		g_string_append_printf(text, "%s<%s ", plan->sources[i].key, plan->sources[i].from);
+	return g_string_free(text, FALSE);
+}
+
+static inline ModelPlan *plan_of(const World *world)
+{
+	g_autoptr(GError) error = NULL;
+	ModelPlan *plan = model_plan_new(&world->inputs, &error);
+
+	if (plan == NULL)
+		fail_msg("%s", error->message);
+	return plan;
+}
+
+static inline void assert_people_get(const char *yaml, const char *entries, const char *sources)
+{
+	g_autoptr(World) world = world_new(yaml);
+	g_autoptr(ModelPlan) plan = plan_of(world);
+	g_autofree char *all = entries_text(plan, "time");
+	g_autofree char *given_sources = sources_text(plan);
+	const char *own = strchr(all, '\n') + 1; /* after time.tz */
+
+	if (strcmp(own, entries) != 0)
+		fail_msg("%s\n  gives:\n%s  expected:\n%s", yaml, own, entries);
+	assert_string_equal(given_sources, sources);
+}
+
+static inline void assert_fails(const char *yaml, ModelError code, const char *message)
+{
+	g_autoptr(World) world = world_new(yaml);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(ModelPlan) plan = model_plan_new(&world->inputs, &error);
+
+	if (plan != NULL)
+		fail_msg("accepted: %s", yaml);
+	if (!g_error_matches(error, MODEL_ERROR, (int)code) ||
+	    strstr(error->message, message) == NULL)
+		fail_msg("%s\n  says:    %s\n  expects: %s", yaml, error->message, message);
+}
+
+#define SECRET(name, data)                                                                         \
+	"---\nkind: Secret\nmetadata: {name: " name ", labels: {espalier.dev/settings: 'true'}}\n" \
+	"stringData: " data "\n"
+#define DEVICE(spec)                                                                               \
+	"---\nkind: Device\nmetadata: {name: probe-1, labels: {site: north}}\nspec: "              \
+	"{deviceClassReference: {name: soil-probe}, " spec "}\n"
+#define CLASS(spec)                                                                                \
+	"---\nkind: DeviceClass\nmetadata: {name: soil-probe}\nspec: {deviceClusterReference: "    \
+	"{name: greenhouse}, chip: host, " spec "}\n"
+#define CLUSTER(spec) "---\nkind: DeviceCluster\nmetadata: {name: greenhouse}\nspec: {" spec "}\n"
+#define GROUP(name, priority, spec)                                                                \
+	"---\nkind: DeviceGroup\nmetadata: {name: " name                                           \
+	"}\nspec: {selector: {}, priority: " priority ", " spec "}\n"
