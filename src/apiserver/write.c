@@ -14,8 +14,7 @@
 #define STRATEGIC_PATCH "application/strategic-merge-patch+json"
 
 enum {
-	NAME_TRIES = 8,
-	NAMESPACE_TRIES = 8,
+	CREATE_TRIES = 8,    /* of a generated name, or while the namespace changes */
 	CONFLICT_TRIES = 64, /* of a write that names no resourceVersion */
 };
 
@@ -84,10 +83,10 @@ static gboolean store_new(const ApiCall *call, json_t *object, const char *names
 }
 
 /* One try; `again` says that another might do better. */
-static ApiStatus *try_create(ApiCall *call, json_t *object, GBytes **stored, gboolean *again)
+static ApiStatus *try_create(ApiCall *call, json_t *object, gboolean generated, GBytes **stored,
+			     gboolean *again)
 {
 	const char *name = api_object_meta(object, "name");
-	gboolean generated = api_object_meta(object, "generateName") != NULL;
 	g_autofree char *namespace_key = NULL;
 	gint64 namespace_revision = 0;
 	GError *error = NULL;
@@ -140,21 +139,23 @@ ApiStatus *api_create(ApiCall *call)
 	ApiStatus *refusal = NULL;
 	g_autoptr(json_t) object = api_call_body_object(call, &refusal);
 	g_autoptr(GBytes) stored = NULL;
+	gboolean generated;
 	gboolean again = TRUE;
 
 	if (object == NULL)
 		return refusal;
+	generated = api_object_meta(object, "name") == NULL;
 	refusal = api_prepare_create(call, object);
 	if (refusal != NULL)
 		return refusal;
 	object = to_stored_form(call->kind, g_steal_pointer(&object));
 	if (call->query.dry_run)
 		return pretend_create(call, object);
-	for (guint tries = 0; again && tries < MAX(NAME_TRIES, NAMESPACE_TRIES); tries++) {
+	for (guint tries = 0; again && tries < CREATE_TRIES; tries++) {
 		g_clear_pointer(&refusal, api_status_free);
-		if (tries > 0 && api_object_meta(object, "generateName") != NULL)
+		if (tries > 0 && generated)
 			api_prepare_generate_name(object);
-		refusal = try_create(call, object, &stored, &again);
+		refusal = try_create(call, object, generated, &stored, &again);
 	}
 	if (refusal != NULL)
 		return refusal;

@@ -313,6 +313,13 @@ static gboolean commit_requests(StoreWriter *writer, Request **requests, guint n
 	return finish(writer, group, ok, error);
 }
 
+static void fail_request(Request *request, const GError *error)
+{
+	clear_results(request);
+	g_clear_error(&request->error);
+	request->error = g_error_copy(error);
+}
+
 /* One request alone; its failure is its own. */
 static void commit_alone(StoreWriter *writer, Request *request, Group *group)
 {
@@ -324,9 +331,7 @@ static void commit_alone(StoreWriter *writer, Request *request, Group *group)
 		store_publisher_add(writer->store->publisher, group->changes);
 		return;
 	}
-	clear_results(request);
-	g_clear_error(&request->error);
-	request->error = g_steal_pointer(&error);
+	fail_request(request, error);
 	g_ptr_array_set_size(group->changes, 0);
 }
 
@@ -350,9 +355,14 @@ static void run_group(StoreWriter *writer, Request **requests, guint n_requests)
 		answer(writer, requests, n_requests);
 		store_publisher_add(writer->store->publisher, group.changes);
 	} else {
-		/* One that is too large must not take the others down. */
+		/* One that finds no space must not take down others that do. */
+		gboolean alone = g_error_matches(error, BASE_ERROR, BASE_ERROR_NO_SPACE);
+
 		for (guint i = 0; i < n_requests; i++)
-			commit_alone(writer, requests[i], &group);
+			if (alone)
+				commit_alone(writer, requests[i], &group);
+			else
+				fail_request(requests[i], error);
 		answer(writer, requests, n_requests);
 	}
 	g_ptr_array_unref(group.changes);

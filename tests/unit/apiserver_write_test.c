@@ -256,6 +256,16 @@ static void makes_a_name_after_generate_name(void **state)
 	assert_string_not_equal(meta(&first, "name"), meta(&second, "name"));
 }
 
+static void keeps_to_the_name_that_was_given_beside_generate_name(void **state)
+{
+	static const char body[] = "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{"
+				   "\"name\":\"probe\",\"generateName\":\"probe-\"}}";
+	World *world = *state;
+
+	world_do(world, 201, "POST", WORLD_SECRETS, body);
+	world_do(world, 409, "POST", WORLD_SECRETS, body);
+}
+
 static void takes_the_patches_of_each_kind_and_no_other(void **state)
 {
 	static const struct {
@@ -401,6 +411,7 @@ int main(void)
 		API_TEST(tells_of_unknown_fields_as_it_was_asked_to),
 		API_TEST(stores_nothing_on_a_dry_run),
 		API_TEST(makes_a_name_after_generate_name),
+		API_TEST(keeps_to_the_name_that_was_given_beside_generate_name),
 		API_TEST(takes_the_patches_of_each_kind_and_no_other),
 		API_TEST(writes_secrets_as_a_real_server_does),
 		API_TEST(names_the_fields_of_a_status_as_a_real_server_does),
