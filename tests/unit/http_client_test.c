@@ -281,6 +281,27 @@ static void an_answer_of_any_status_is_an_answer(void **state)
 	assert_int_equal(g_bytes_get_size(response->body), strlen("nothing"));
 }
 
+static void a_proxy_of_the_environment_is_not_asked(void **state)
+{
+	g_autoptr(ScriptedServer) proxy = scripted_new(TRUE, misbehave, NULL);
+	g_autofree char *proxy_url = NULL;
+	g_autofree char *text = NULL;
+	g_autoptr(GError) error = NULL;
+
+	(void)state;
+	scripted_start(proxy);
+	proxy_url = g_strdup_printf("http://127.0.0.1:%u", proxy->port);
+	g_setenv("http_proxy", proxy_url, TRUE);
+	/* Not one of the loopback names that no proxy is asked for anyway. Nobody listens there. */
+	assert_null(ask(&(HttpClientOptions){.base_url = "http://127.9.9.9:1"}, &error));
+	g_unsetenv("http_proxy");
+	assert_true(g_error_matches(error, HTTP_CLIENT_ERROR, HTTP_CLIENT_ERROR_UNREACHABLE));
+	assert_int_equal(scripted_count(proxy, ""), 0);
+	text = ask(&(HttpClientOptions){.base_url = "http://127.9.9.9:1", .proxy_url = proxy_url},
+		   NULL);
+	assert_string_equal(text, "nothing");
+}
+
 static gpointer cancel_when_asked(gpointer user_data)
 {
 	gpointer *both = user_data;
@@ -488,6 +509,7 @@ int main(void)
 		cmocka_unit_test(refuses_options_that_make_no_sense),
 		cmocka_unit_test(names_the_fault),
 		cmocka_unit_test(an_answer_of_any_status_is_an_answer),
+		cmocka_unit_test(a_proxy_of_the_environment_is_not_asked),
 		cmocka_unit_test(a_request_in_flight_can_be_cancelled),
 		cmocka_unit_test(a_loop_hands_out_whole_lines),
 		cmocka_unit_test(a_loop_ends_a_call_that_is_refused_or_too_long),

@@ -136,9 +136,13 @@ static void works_once_more_on_a_key_added_while_it_is_worked_on(void **state)
 	wait_active(&bench, 1);
 	for (guint i = 0; i < 10; i++)
 		kube_queue_add(queue, "a");
+	/* Another worker takes "b", which came later: it would have taken "a" before. */
+	kube_queue_add(queue, "b");
+	wait_active(&bench, 2);
+	assert_int_equal(bench.most_of_key, 1);
 	open_gate(&bench);
 	assert_true(kube_queue_wait_idle(queue, LONG_US));
-	assert_string_equal(bench.worked->str, "a;a;");
+	assert_string_equal(bench.worked->str, "a;b;a;");
 	assert_int_equal(bench.most_of_key, 1);
 }
 
