@@ -155,6 +155,26 @@ const char *const *api_persona_groups(ApiPersona persona)
 
 /* --- reviews --- */
 
+ApiStatus *api_review_validate(const json_t *request)
+{
+	const char *kind = base_json_get_string(request, "kind", NULL);
+	const json_t *spec = json_object_get(request, "spec");
+	GPtrArray *causes;
+
+	if (g_strcmp0(kind, "SelfSubjectRulesReview") == 0 &&
+	    base_json_get_string(spec, "namespace", NULL) == NULL)
+		return api_status_bad_request("no namespace on request");
+	if (g_strcmp0(kind, "SelfSubjectAccessReview") != 0 ||
+	    (json_object_get(spec, "resourceAttributes") == NULL) !=
+		    (json_object_get(spec, "nonResourceAttributes") == NULL))
+		return NULL;
+	causes = api_causes_new();
+	api_causes_add(causes, "FieldValueInvalid", "spec.resourceAttributes",
+		       "Invalid value: null: exactly one of nonResourceAttributes or "
+		       "resourceAttributes must be specified");
+	return api_status_invalid("authorization.k8s.io", kind, NULL, causes);
+}
+
 static json_t *answer(const json_t *request, json_t *status)
 {
 	json_t *review = json_deep_copy(request);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "apiserver/server.h"
+#include "apiserver/status.h"
 
 #include <glib.h>
 #include <jansson.h>
@@ -19,6 +20,9 @@ typedef struct {
 
 /* May the persona do it? `reason` (may be NULL) gets a sentence or "". Borrowed. */
 gboolean api_access_allowed(ApiPersona persona, const ApiAccess *access, const char **reason);
+
+/* What a self review lacks to be answered: 400 or 422. NULL if it is whole. */
+ApiStatus *api_review_validate(const json_t *request);
 
 /* The answers to self reviews: the request's object with `status` added. `request` is not changed.
  * Yours. */

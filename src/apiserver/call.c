@@ -47,8 +47,30 @@ static ApiStatus *read_number(HttpExchange *exchange, const char *key, gint64 ma
 	return NULL;
 }
 
+const char *const api_dry_run_values[] = {"All", NULL};
+
+ApiStatus *api_call_refuse_option(const ApiCall *call, const char *field, const char *value,
+				  gboolean list, const char *const *supported)
+{
+	static const struct {
+		const char *method, *options;
+	} names[] = {{"POST", "CreateOptions"},
+		     {"PUT", "UpdateOptions"},
+		     {"PATCH", "PatchOptions"},
+		     {"DELETE", "DeleteOptions"}};
+	g_autofree char *valid = g_utf8_make_valid(value, -1);
+	g_autoptr(json_t) shown = list ? json_pack("[s]", valid) : json_string(valid);
+	const char *options = "ListOptions";
+
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+		if (strcmp(names[i].method, http_exchange_method(call->exchange)) == 0)
+			options = names[i].options;
+	return api_status_unsupported_option(options, field, shown, supported);
+}
+
 static ApiStatus *read_validation(ApiCall *call)
 {
+	static const char *const supported[] = {"", "Ignore", "Strict", "Warn", NULL};
 	static const struct {
 		const char *text;
 		ApiValidation validation;
@@ -65,8 +87,7 @@ static ApiStatus *read_validation(ApiCall *call)
 		}
 	if (value == NULL)
 		return NULL;
-	return api_status_bad_request("fieldValidation=%.64s: must be Ignore, Warn or Strict",
-				      value);
+	return api_call_refuse_option(call, "fieldValidation", value, FALSE, supported);
 }
 
 static ApiStatus *read_dry_run(ApiCall *call)
@@ -76,7 +97,7 @@ static ApiStatus *read_dry_run(ApiCall *call)
 	if (value == NULL || value[0] == '\0')
 		return NULL;
 	if (strcmp(value, "All") != 0)
-		return api_status_bad_request("dryRun=%.64s: must be All", value);
+		return api_call_refuse_option(call, "dryRun", value, TRUE, api_dry_run_values);
 	call->query.dry_run = TRUE;
 	return NULL;
 }

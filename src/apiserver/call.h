@@ -74,6 +74,12 @@ void api_call_free(ApiCall *call);
  * NULL with `refusal`. */
 json_t *api_call_body_object(ApiCall *call, ApiStatus **refusal);
 
+/* Refuses an option of the request (of its query or of DeleteOptions) that has no such value; a
+ * `list` shows it as one. */
+ApiStatus *api_call_refuse_option(const ApiCall *call, const char *field, const char *value,
+				  gboolean list, const char *const *supported);
+extern const char *const api_dry_run_values[];
+
 /* Refuses an object of another apiVersion or kind than the path's. */
 ApiStatus *api_call_check_type(const ApiCall *call, const json_t *object);
 

@@ -597,10 +597,11 @@ static void forbid_new_finalizers(const json_t *object, const json_t *old, GPtrA
 	}
 	if (json_array_size(added) > 0) {
 		g_autofree char *list = base_json_dump(added, NULL);
+		g_autofree char *inner = g_strndup(list + 1, strlen(list) - 2);
 		g_autofree char *detail = g_strdup_printf(
 			"no new finalizers can be added if the object is being deleted, found new "
-			"finalizers %s",
-			list);
+			"finalizers []string{%s}",
+			inner);
 
 		api_causes_forbidden(causes, "metadata.finalizers", detail);
 	}

@@ -45,6 +45,17 @@ static gboolean is_metadata_field(const char *field)
 	return strcmp(field, FIELD_NAME) == 0 || strcmp(field, FIELD_NAMESPACE) == 0;
 }
 
+/* A real server says it in two ways: kinds without selectable fields of their own list what there
+ * is. */
+static ApiStatus *unknown_field(const ApiKind *kind, const char *field)
+{
+	if (kind->rules == API_RULES_HAND && kind->selectable[0] == NULL)
+		return api_status_bad_request("\"%s\" is not a known field selector: only "
+					      "\"metadata.name\", \"metadata.namespace\"",
+					      field);
+	return api_status_bad_request("field label not supported: %s", field);
+}
+
 /* Checks the fields and finds what makes matching cheap. */
 static ApiStatus *read_fields(ApiFilter *filter)
 {
@@ -52,7 +63,7 @@ static ApiStatus *read_fields(ApiFilter *filter)
 		const ModelFieldTerm *term = &filter->fields->terms[i];
 
 		if (!api_kind_selects(filter->kind, term->field))
-			return api_status_bad_request("field label not supported: %s", term->field);
+			return unknown_field(filter->kind, term->field);
 		if (term->equal && strcmp(term->field, FIELD_NAME) == 0)
 			filter->name = term->value;
 		filter->only_metadata &= is_metadata_field(term->field);
@@ -71,9 +82,8 @@ ApiFilter *api_filter_new(const ApiKind *kind, const char *labels, const char *f
 	filter->only_metadata = TRUE;
 	if (fields != NULL) {
 		filter->fields = model_field_selector_parse(fields, &error);
-		*refusal = filter->fields != NULL
-				   ? read_fields(filter)
-				   : api_status_bad_request("fieldSelector: %s", error->message);
+		*refusal = filter->fields != NULL ? read_fields(filter)
+						  : api_status_bad_request("%s", error->message);
 		if (*refusal != NULL)
 			return NULL;
 	}
@@ -81,8 +91,7 @@ ApiFilter *api_filter_new(const ApiKind *kind, const char *labels, const char *f
 		filter->only_name = FALSE;
 		filter->labels = model_selector_parse(labels, &error);
 		if (filter->labels == NULL) {
-			*refusal = api_status_bad_request("unable to parse requirement: %s", //
-							  error->message);
+			*refusal = api_status_bad_request("%s", error->message);
 			return NULL;
 		}
 	}

@@ -154,7 +154,9 @@ static ApiStatus *validate(const ApiCall *call, json_t *object, json_t *old)
 		g_ptr_array_unref(causes);
 		return NULL;
 	}
-	return api_status_invalid(kind->group, kind->kind, api_object_meta(object, "name"), causes);
+	/* Both Event APIs are one kind to a real server's validation: that of core/v1. */
+	return api_status_invalid(strcmp(kind->kind, "Event") == 0 ? "" : kind->group, kind->kind,
+				  api_object_meta(object, "name"), causes);
 }
 
 /* Members of metadata that only the server sets. */
@@ -251,9 +253,14 @@ ApiStatus *api_prepare_identity(const ApiCall *call, json_t *object, json_t *old
 		return api_status_bad_request(
 			"the name of the object (%.253s) does not match the name on the URL (%s)",
 			name, api_call_name(call));
-	if (uid != NULL && g_strcmp0(uid, api_object_meta(old, "uid")) != 0)
-		return api_status_precondition(call->kind, api_call_name(call), "UID", uid,
-					       api_object_meta(old, "uid"));
+	/* A PUT says by the uid which object it means; in a patch it is a change like another,
+	 * which validation refuses. */
+	if (uid != NULL && strcmp(call->verb, "update") == 0 &&
+	    g_strcmp0(uid, api_object_meta(old, "uid")) != 0)
+		return api_status_conflict_because(
+			call->kind->group, call->kind->plural, api_call_name(call),
+			"Precondition failed: UID in precondition: %.64s, UID in object meta: %s",
+			uid, api_object_meta(old, "uid"));
 	return settle_namespace(call, metadata);
 }
 

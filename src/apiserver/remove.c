@@ -110,20 +110,28 @@ static ApiStatus *read_options(ApiCall *call, json_t *options, Wish *wish)
 	const char *revision =
 		base_json_get_string(options, "preconditions", "resourceVersion", NULL);
 	const json_t *dry_run = json_object_get(options, "dryRun");
+	const char *dry_run_word = json_string_value(json_array_get(dry_run, 0));
+	static const char *const policies[] = {"Foreground", "Background", "Orphan", "nil", NULL};
 
 	wish->uid = base_json_get_string(options, "preconditions", "uid", NULL);
 	wish->pretend = call->query.dry_run || json_array_size(dry_run) > 0;
+	if (dry_run_word != NULL && strcmp(dry_run_word, "All") != 0)
+		return api_call_refuse_option(call, "dryRun", dry_run_word, TRUE,
+					      api_dry_run_values);
 	if (revision != NULL &&
 	    !g_ascii_string_to_signed(revision, 10, 1, G_MAXINT64, &wish->revision, NULL))
 		return api_status_bad_request("preconditions.resourceVersion: Invalid value");
 	if (policy == NULL)
+		policy = call->query.propagation_policy;
+	if (policy == NULL)
 		return NULL;
 	if (strcmp(policy, "Background") != 0 && strcmp(policy, "Foreground") != 0 &&
 	    strcmp(policy, "Orphan") != 0)
-		return api_status_bad_request(
-			"propagationPolicy: must be Background, Foreground or Orphan");
-	g_free(call->query.propagation_policy);
-	call->query.propagation_policy = g_strdup(policy);
+		return api_call_refuse_option(call, "propagationPolicy", policy, FALSE, policies);
+	if (policy != call->query.propagation_policy) {
+		g_free(call->query.propagation_policy);
+		call->query.propagation_policy = g_strdup(policy);
+	}
 	return NULL;
 }
 

@@ -55,6 +55,9 @@ static ApiStatus *review(ApiCall *call)
 
 	if (request == NULL)
 		return refusal;
+	refusal = api_review_validate(request);
+	if (refusal != NULL)
+		return refusal;
 	for (gsize i = 0; answer == NULL && i < G_N_ELEMENTS(reviews); i++)
 		if (strcmp(reviews[i].kind, call->kind->kind) == 0)
 			answer = reviews[i].answer(call->persona, request);

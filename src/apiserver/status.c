@@ -252,6 +252,15 @@ ApiStatus *api_status_invalid(const char *group, const char *kind, const char *n
 		details);
 }
 
+ApiStatus *api_status_unsupported_option(const char *options, const char *field,
+					 const json_t *value, const char *const *supported)
+{
+	GPtrArray *causes = api_causes_new();
+
+	api_causes_unsupported(causes, field, value, supported);
+	return api_status_invalid("meta.k8s.io", options, NULL, causes);
+}
+
 /* Makes `status` of a printf format. */
 #define FAIL(status, code, reason, format, details)                                                \
 	do {                                                                                       \

@@ -67,6 +67,10 @@ ApiStatus *api_status_precondition(const ApiKind *kind, const char *name, const 
 /* 422; takes `causes` (api_causes_new). The message sums them up. `name` may be NULL. */
 ApiStatus *api_status_invalid(const char *group, const char *kind, const char *name,
 			      GPtrArray *causes);
+/* 422 for an option of the request itself (dryRun, fieldValidation, propagationPolicy) that has no
+ * such value. `options` is "CreateOptions", "DeleteOptions" … */
+ApiStatus *api_status_unsupported_option(const char *options, const char *field,
+					 const json_t *value, const char *const *supported);
 /* 422 without causes, for a JSON patch that cannot be applied. */
 ApiStatus *api_status_unprocessable(const char *format, ...) G_GNUC_PRINTF(1, 2);
 /* 400. */

@@ -198,7 +198,8 @@ static ApiStatus *check_revision(const ApiCall *call, const Change *change, json
 	if (said == NULL) {
 		causes = api_causes_new();
 		api_causes_add(causes, "FieldValueInvalid", "metadata.resourceVersion",
-			       "Invalid value: 0x0: must be specified for an update");
+			       "Invalid value: %s: must be specified for an update",
+			       call->kind->rules == API_RULES_SCHEMA ? "0" : "0x0");
 		/* Here a real server names the resource, not the kind. */
 		return api_status_invalid(call->kind->group, call->kind->plural,
 					  api_call_name(call), causes);

@@ -170,7 +170,7 @@ static const struct {
 	 "{" METADATA(
 		 ",\"deletionTimestamp\":\"2026-01-02T03:04:05Z\",\"finalizers\":[\"a/x\"]") "}",
 	 "metadata.finalizers: Forbidden: no new finalizers can be added if the object is being "
-	 "deleted, found new finalizers [\"b/y\"]"},
+	 "deleted, found new finalizers []string{\"b/y\"}"},
 	{"", "ConfigMap", "{" METADATA(",\"finalizers\":[]") "}",
 	 "{" METADATA(
 		 ",\"deletionTimestamp\":\"2026-01-02T03:04:05Z\",\"finalizers\":[\"a/x\"]") "}",

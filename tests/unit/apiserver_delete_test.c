@@ -111,7 +111,8 @@ static void holds_the_preconditions_of_a_deletion(void **state)
 	} cases[] = {
 		{"{\"preconditions\":{\"uid\":\"another\"}}", 409},
 		{"{\"preconditions\":{\"resourceVersion\":\"1\"}}", 409},
-		{"{\"propagationPolicy\":\"Sometimes\"}", 400},
+		{"{\"propagationPolicy\":\"Sometimes\"}", 422},
+		{"{\"dryRun\":[\"Some\"]}", 422},
 		{"[]", 400},
 		{"{\"preconditions\":{\"resourceVersion\":\"2\"}}", 200},
 	};

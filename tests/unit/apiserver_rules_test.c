@@ -135,6 +135,39 @@ static void answers_what_one_may_do(void **state)
 	assert_null(json_object_get(request, "status"));
 }
 
+static void refuses_reviews_that_ask_for_nothing(void **state)
+{
+	static const struct {
+		const char *request, *message; /* NULL: whole */
+	} cases[] = {
+		{"{\"kind\":\"SelfSubjectAccessReview\",\"spec\":{}}",
+		 "SelfSubjectAccessReview.authorization.k8s.io \"\" is invalid: "
+		 "spec.resourceAttributes: Invalid value: null: exactly one of "
+		 "nonResourceAttributes or resourceAttributes must be specified"},
+		{"{\"kind\":\"SelfSubjectAccessReview\",\"spec\":{\"resourceAttributes\":{},"
+		 "\"nonResourceAttributes\":{}}}",
+		 "SelfSubjectAccessReview.authorization.k8s.io \"\" is invalid: "
+		 "spec.resourceAttributes: Invalid value: null: exactly one of "
+		 "nonResourceAttributes or resourceAttributes must be specified"},
+		{"{\"kind\":\"SelfSubjectAccessReview\",\"spec\":{\"resourceAttributes\":{}}}",
+		 NULL},
+		{"{\"kind\":\"SelfSubjectRulesReview\"}", "no namespace on request"},
+		{"{\"kind\":\"SelfSubjectRulesReview\",\"spec\":{\"namespace\":\"default\"}}",
+		 NULL},
+		{"{\"kind\":\"SelfSubjectReview\"}", NULL},
+	};
+
+	(void)state;
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(json_t) request = parse(cases[i].request);
+		g_autoptr(ApiStatus) refusal = api_review_validate(request);
+
+		assert_int_equal(refusal == NULL, cases[i].message == NULL);
+		if (refusal != NULL)
+			assert_string_equal(refusal->message, cases[i].message);
+	}
+}
+
 static void lists_ones_rules_and_says_who_one_is(void **state)
 {
 	g_autoptr(json_t) request = parse("{\"spec\":{\"namespace\":\"default\"}}");
@@ -164,6 +197,7 @@ int main(void)
 		cmocka_unit_test(each_persona_may_do_what_it_is_for_and_no_more),
 		cmocka_unit_test(paths_are_open_as_far_as_they_must),
 		cmocka_unit_test(answers_what_one_may_do),
+		cmocka_unit_test(refuses_reviews_that_ask_for_nothing),
 		cmocka_unit_test(lists_ones_rules_and_says_who_one_is),
 	};
 

@@ -154,7 +154,7 @@ static void refuses_what_is_there_stale_or_gone(void **state)
 		 "modified; please apply your changes to the latest version and try again"},
 		{"PUT", WORLD_DEVICES "/d1", DEVICE("d1", ""), NULL, 422, "Invalid",
 		 "devices.espalier.dev \"d1\" is invalid: metadata.resourceVersion: Invalid value: "
-		 "0x0: must be specified for an update"},
+		 "0: must be specified for an update"},
 		{"PUT", WORLD_DEVICES "/d2", DEVICE("d2", ""), NULL, 404, "NotFound",
 		 "devices.espalier.dev \"d2\" not found"},
 		{"PATCH", WORLD_DEVICES "/d2", "{}", MERGE, 404, "NotFound",
@@ -176,8 +176,10 @@ static void refuses_what_is_there_stale_or_gone(void **state)
 		{"POST", WORLD_DEVICES, SECRET("s", ""), NULL, 400, "BadRequest",
 		 "the API version in the data (v1) does not match the expected API version "
 		 "(espalier.dev/v1alpha1)"},
-		{"POST", WORLD_DEVICES "?dryRun=Some", DEVICE("d3", ""), NULL, 400, "BadRequest",
-		 "dryRun=Some: must be All"},
+		{"POST", WORLD_DEVICES "?dryRun=Some", DEVICE("d3", ""), NULL, 422, "Invalid",
+		 "CreateOptions.meta.k8s.io \"\" is invalid: dryRun: Unsupported value: "
+		 "[\"Some\"]: "
+		 "supported values: \"All\""},
 	};
 	World *world = *state;
 

@@ -258,6 +258,8 @@ static void refuses_patches_past_their_limits(void **state)
 	g_autoptr(json_t) many = json_array();
 	g_autoptr(json_t) doubling = json_array();
 	g_autoptr(json_t) deep = json_array();
+	g_autofree char *text = g_strnfill(64 * 1024, 'x');
+	g_autoptr(json_t) large = json_pack("{s:{s:s}}", "a", "text", text);
 	GString *path = g_string_new("/a");
 
 	(void)state;
@@ -272,7 +274,7 @@ static void refuses_patches_past_their_limits(void **state)
 		json_array_append_new(doubling, json_pack("{s:s, s:s, s:s}", "op", "copy", "from",
 							  "/a", "path", name));
 	}
-	assert_too_large(target, doubling, "copies more than");
+	assert_too_large(large, doubling, "copies more than");
 
 	for (int i = 0; i <= BASE_JSON_MAX_DEPTH; i++) {
 		g_string_append(path, "/b");
