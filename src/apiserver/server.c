@@ -28,7 +28,7 @@ struct ApiServer {
 	HttpServer *https;
 	HttpServer *local;
 
-	GRWLock workers_lock; /* held for reading while a call is handed over */
+	GMutex workers_lock;  /* held while a call is handed over */
 	GThreadPool *workers; /* NULL once the server stops */
 };
 
@@ -65,9 +65,12 @@ static ApiPersona persona_of(ApiServer *server, HttpExchange *exchange)
 
 static void run_call(gpointer data, gpointer user_data)
 {
+	ApiServer *server = user_data;
 	ApiCall *call = data;
 
-	(void)user_data;
+	/* Not before it has been let go of. */
+	g_mutex_lock(&server->workers_lock);
+	g_mutex_unlock(&server->workers_lock);
 	api_route_run(call);
 	api_call_free(call);
 }
@@ -78,7 +81,7 @@ static void hand_over(ApiServer *server, ApiCall *call)
 	g_autoptr(ApiStatus) refusal = NULL;
 	HttpExchange *exchange = call->exchange;
 
-	g_rw_lock_reader_lock(&server->workers_lock);
+	g_mutex_lock(&server->workers_lock);
 	if (server->workers == NULL) {
 		refusal = api_status_unavailable("the server is stopping");
 	} else if (g_thread_pool_unprocessed(server->workers) >= WAITING_MAX) {
@@ -87,7 +90,7 @@ static void hand_over(ApiServer *server, ApiCall *call)
 		http_exchange_defer(exchange);
 		g_thread_pool_push(server->workers, call, NULL);
 	}
-	g_rw_lock_reader_unlock(&server->workers_lock);
+	g_mutex_unlock(&server->workers_lock);
 	if (refusal == NULL)
 		return;
 	api_call_reply_status(exchange, refusal);
@@ -184,7 +187,7 @@ ApiServer *api_server_new(const ApiServerOptions *options, GError **error)
 	g_autoptr(ApiServer) server = g_new0(ApiServer, 1);
 
 	server->store = options->store;
-	g_rw_lock_init(&server->workers_lock);
+	g_mutex_init(&server->workers_lock);
 	for (guint i = API_PERSONA_NONE + 1; i < API_PERSONA_COUNT; i++)
 		server->tokens[i] = g_strdup(options->tokens[i]);
 	if (!make_default_namespace(server->store, error))
@@ -207,9 +210,9 @@ static void stop_workers(ApiServer *server)
 {
 	GThreadPool *workers;
 
-	g_rw_lock_writer_lock(&server->workers_lock);
+	g_mutex_lock(&server->workers_lock);
 	workers = g_steal_pointer(&server->workers);
-	g_rw_lock_writer_unlock(&server->workers_lock);
+	g_mutex_unlock(&server->workers_lock);
 	if (workers != NULL)
 		g_thread_pool_free(workers, FALSE, TRUE);
 }
@@ -225,7 +228,7 @@ void api_server_free(ApiServer *server)
 	api_garbage_free(server->garbage);
 	for (guint i = 0; i < API_PERSONA_COUNT; i++)
 		base_secret_free(server->tokens[i]);
-	g_rw_lock_clear(&server->workers_lock);
+	g_mutex_clear(&server->workers_lock);
 	g_free(server);
 }
 

@@ -20,7 +20,7 @@
 enum {
 	WRITES_AT_LEAST = 2000,
 	AUTHORS = 8,
-	KILL_MAX_US = 25 * 1000, /* after so long at most a child is killed */
+	KILL_MAX_US = 50 * 1000, /* after so long at most a child is killed */
 	ROUNDS_MAX = 2000,
 	FULL_LIMIT_BYTES = 1024 * 1024,
 };
