@@ -12,7 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DIGEST_PREFIX "sha256:"
+enum {
+	TAKEN_RETRY_S = 10,
+};
 
 static gboolean is_ours(const DeviceRound *round, const json_t *secret)
 {
@@ -35,12 +37,15 @@ DeviceStep device_load_secret(DeviceRound *round, GError **error)
 		g_propagate_error(error, g_steal_pointer(&fault));
 		return STEP_FAULT;
 	}
-	if (round->secret != NULL && !is_ours(round, round->secret))
+	if (round->secret != NULL && !is_ours(round, round->secret)) {
+		/* Foreign Secrets are not watched. */
+		round->again_us = TAKEN_RETRY_S * G_USEC_PER_SEC;
 		return device_block(
 			round, MODEL_CONDITION_CONFIG_READY, MODEL_REASON_SECRET_NAME_TAKEN,
 			"Secret '%s' is somebody else's and is left untouched: delete or "
 			"rename it, or give the Device another name",
 			name);
+	}
 	base_json_set_string(round->status, "secretName", name);
 	if (round->secret != NULL) {
 		username = secret_data_string(round->secret, MODEL_SECRET_KEY_USERNAME);
@@ -50,6 +55,7 @@ DeviceStep device_load_secret(DeviceRound *round, GError **error)
 	}
 	if (round->password == NULL) {
 		round->password = base_random_password();
+		round->minted = TRUE;
 		device_tell(round, KUBE_EVENT_NORMAL,
 			    round->secret == NULL ? MODEL_EVENT_CREDENTIALS_MINTED
 						  : MODEL_EVENT_CREDENTIALS_ROTATED,
@@ -308,6 +314,10 @@ DeviceStep device_ensure_credentials(DeviceRound *round, GError **error)
 		return device_block(round, MODEL_CONDITION_CREDENTIALS_READY,
 				    MODEL_REASON_BROKER_UNREACHABLE, "%s", fault->message);
 	}
+	/* The broker says nothing of a session that it ends because its user is another. */
+	if ((suspended || round->minted) &&
+	    !fleet_device_ended(round->world->fleet, round->cluster_key, name, NULL))
+		round->again_us = G_USEC_PER_SEC;
 	if (!suspended) {
 		device_pass(round, MODEL_CONDITION_CREDENTIALS_READY, MODEL_REASON_READY,
 			    "the broker knows the device");

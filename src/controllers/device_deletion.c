@@ -47,8 +47,8 @@ KubeResult device_finalise(DeviceRound *round)
 	 * cluster's sweep removes what a later claim finds. */
 	if (!device_cluster_has_broker(round) || clean_up(round, &error))
 		return let_go(round);
-	base_log(BASE_LOG_DEBUG, "controllers", "Device %s: cleaning up at the broker: %s", round->key,
-		 error->message);
+	base_log(BASE_LOG_DEBUG, "controllers", "Device %s: cleaning up at the broker: %s",
+		 round->key, error->message);
 	if (waited_us < PATIENCE_S * G_USEC_PER_SEC && waited_us >= 0)
 		return kube_again_after(RETRY_S * G_USEC_PER_SEC);
 	device_tell(round, KUBE_EVENT_WARNING, MODEL_EVENT_BROKER_UNREACHABLE,

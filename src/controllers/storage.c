@@ -57,21 +57,15 @@ static gboolean look(World *world, const ModelStorage *storage, json_t *status, 
 	return TRUE;
 }
 
-static void set_place(const ModelStorage *storage, json_t *status)
-{
-	g_autofree char *place = g_strdup_printf("directory/%s", storage->directory_name);
-
-	base_json_set_string(status, "place", place);
-}
-
 static void probe(World *world, const ModelStorage *storage, json_t *status)
 {
 	gboolean was_ready = kube_condition_is_true(status, MODEL_CONDITION_READY);
 	gboolean was_known = kube_condition_find(status, MODEL_CONDITION_READY) != NULL;
 	g_autoptr(GError) error = NULL;
 	gboolean ready = look(world, storage, status, &error);
+	g_autofree char *place = model_storage_place(storage);
 
-	set_place(storage, status);
+	base_json_set_string(status, "place", place);
 	if (ready != was_ready || !was_known) {
 		g_autofree char *now = base_clock_format_time(base_clock_wall_us());
 

@@ -10,6 +10,7 @@ from harness import GREENHOUSE, Plane, await_that, broker_pid, check, condition_
 
 DEVICES = "devices.espalier.dev"
 QUIET_S = 60
+REFUSED_BACKOFF_S = 200  # a device that was refused does not hammer the broker
 
 
 def everything_of_the_sample_is_ready_and_accounted_for(plane):
@@ -149,7 +150,7 @@ def a_suspended_device_is_locked_out_and_returns_with_the_same_credentials(plane
     plane.kubectl("patch", DEVICES, "probe-1", "--type=merge", "-p", '{"spec":{"suspended":false}}')
     plane.await_device("probe-1", "CredentialsReady")
     check(plane.secret_bytes("probe-1-device", "password") == password, "another password")
-    plane.await_device("probe-1", "Connected")
+    plane.await_device("probe-1", "Connected", patience_s=REFUSED_BACKOFF_S)
 
 
 def a_second_cluster_claims_the_broker_in_vain(plane):

@@ -152,19 +152,25 @@ class Plane:
 
     # --- waiting ---
 
-    def await_condition(self, kind, name, condition, status="True", reason=None):
+    def await_condition(self, kind, name, condition, status="True", reason=None, patience_s=PATIENCE_S):
         """Waits for a condition of an object; returns the object."""
+        last = None
+
         def probe():
+            nonlocal last
             found = self.get(kind, name)
-            entry = condition_of(found, condition) if found else None
-            if entry and entry["status"] == status and (reason is None or entry["reason"] == reason):
+            last = condition_of(found, condition) if found else None
+            if last and last["status"] == status and (reason is None or last["reason"] == reason):
                 return found
             return None
-        return await_that("%s %s %s=%s/%s" % (kind, name, condition, status, reason), probe)
+        try:
+            return await_that("%s %s %s=%s/%s" % (kind, name, condition, status, reason), probe, patience_s)
+        except Failure as failure:
+            raise Failure("%s; it is %s" % (failure, last)) from None
 
-    def await_device(self, name, condition, status="True", reason=None):
+    def await_device(self, name, condition, status="True", reason=None, patience_s=PATIENCE_S):
         """The same for a Device."""
-        return self.await_condition("devices.espalier.dev", name, condition, status, reason)
+        return self.await_condition("devices.espalier.dev", name, condition, status, reason, patience_s)
 
     # --- host devices ---
 
