@@ -159,6 +159,14 @@ static Pair *new_pair(const char *value, const char *key)
 	return pair;
 }
 
+static void remove_pair(GTree *pairs, const char *value, const char *key)
+{
+	Pair *probe = new_pair(value, key);
+
+	g_tree_remove(pairs, probe);
+	g_free(probe);
+}
+
 /* Values of all indexes before and after a write, worked out without the lock. */
 typedef struct {
 	GPtrArray *before; /* GPtrArray * an index */
@@ -196,11 +204,8 @@ static void apply_index_change(KubeStore *store, const IndexChange *change, cons
 
 		if (same_values(before, after))
 			continue;
-		for (guint v = 0; v < before->len; v++) {
-			g_autofree Pair *probe = new_pair(before->pdata[v], key);
-
-			g_tree_remove(pairs, probe);
-		}
+		for (guint v = 0; v < before->len; v++)
+			remove_pair(pairs, before->pdata[v], key);
 		/* The pair is its own key: an equal one that is there already is replaced. */
 		for (guint v = 0; v < after->len; v++)
 			g_tree_replace(pairs, new_pair(after->pdata[v], key), NULL);
@@ -339,31 +344,34 @@ GPtrArray *kube_store_keys(KubeStore *store)
 	return keys;
 }
 
+/* A misspelt name would silently find nothing. */
+static const Index *find_index(const KubeStore *store, const char *name)
+{
+	for (guint i = 0; i < store->indexes->len; i++)
+		if (g_str_equal(((Index *)store->indexes->pdata[i])->name, name))
+			return store->indexes->pdata[i];
+	g_error("kube: there is no index '%s' of %s", name, store->resource->plural);
+}
+
 /* Calls `visit` for each key with `value`, sorted, under the lock. */
 static void walk_index(KubeStore *store, const char *name, const char *value,
 		       void (*visit)(const char *key, gpointer user_data), gpointer user_data)
 {
-	g_autofree Pair *probe = new_pair(value, "");
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+	const Index *index = find_index(store, name);
+	Pair *probe = new_pair(value, "");
+	GTreeNode *node;
 
-	for (guint i = 0; i < store->indexes->len; i++) {
-		const Index *index = store->indexes->pdata[i];
-		GTreeNode *node;
+	g_mutex_lock(&store->lock);
+	node = g_tree_lower_bound(index->pairs, probe);
+	for (; node != NULL; node = g_tree_node_next(node)) {
+		const Pair *pair = g_tree_node_key(node);
 
-		if (!g_str_equal(index->name, name))
-			continue;
-		node = g_tree_lower_bound(index->pairs, probe);
-		for (; node != NULL; node = g_tree_node_next(node)) {
-			const Pair *pair = g_tree_node_key(node);
-
-			if (!g_str_equal(pair->value, value))
-				break;
-			visit(pair->key, user_data);
-		}
-		return;
+		if (!g_str_equal(pair->value, value))
+			break;
+		visit(pair->key, user_data);
 	}
-	/* A misspelt index would silently find nothing. */
-	g_assert_not_reached();
+	g_mutex_unlock(&store->lock);
+	g_free(probe);
 }
 
 static void collect_key(const char *key, gpointer user_data)

@@ -136,6 +136,8 @@ static const char *current_context(const GPtrArray *sources)
 
 static gboolean refuse(const Entry *entry, const char *field, const char *what, GError **error)
 {
+	/* Only entries that were found are read. */
+	g_assert(entry->source != NULL);
 	return kube_error_set(error, KUBE_ERROR_CONFIG, "%s: %s.%s %s", entry->source->name,
 			      entry->path, field, what);
 }
