@@ -4,7 +4,8 @@
 #   scripts/testbed.sh build      build it unless it is there (cold: several minutes; then nothing); prints its path
 #   scripts/testbed.sh path       print the path of the program (kubectl is a link beside it); exit 1 if it is not built
 #   scripts/testbed.sh up DIR     start one on free ports of 127.0.0.1 with all state in DIR, our CRDs in it;
-#                                 writes DIR/admin.kubeconfig and DIR/env (KUBECONFIG, API, ETCD)
+#                                 writes DIR/admin.kubeconfig, DIR/certificate.kubeconfig (the same by a client
+#                                 certificate) and DIR/env (KUBECONFIG, API, ETCD)
 #   scripts/testbed.sh pause DIR  kill only its kube-apiserver, resume DIR starts it again on the same port
 #   scripts/testbed.sh down DIR   stop it by its process ids and remove DIR
 set -euo pipefail
@@ -93,7 +94,7 @@ for one in held: one.bind(("127.0.0.1", 0))
 print(*[one.getsockname()[1] for one in held])' "$1"
 }
 
-certificates() { # in the current folder: one authority, one server certificate, the key of service accounts
+certificates() { # in the current folder: one authority, a server and a client certificate, the key of service accounts
 	local extensions='keyUsage=critical,digitalSignature
 extendedKeyUsage=serverAuth
 subjectAltName=IP:127.0.0.1,IP:10.96.0.1,DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc'
@@ -104,16 +105,20 @@ subjectAltName=IP:127.0.0.1,IP:10.96.0.1,DNS:localhost,DNS:kubernetes,DNS:kubern
 	openssl req -new -key apiserver.key -subj /CN=kube-apiserver -out apiserver.csr
 	openssl x509 -req -in apiserver.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 \
 		-extfile <(printf '%s\n' "$extensions") -out apiserver.crt 2>/dev/null
+	openssl ecparam -name prime256v1 -genkey -noout -out admin.key
+	openssl req -new -key admin.key -subj /O=system:masters/CN=admin -out admin.csr
+	openssl x509 -req -in admin.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 \
+		-extfile <(printf 'keyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth\n') -out admin.crt 2>/dev/null
 	openssl genrsa -out sa.key 2048 2>/dev/null
 	openssl rsa -in sa.key -pubout -out sa.pub 2>/dev/null
 }
 
-kubeconfig() { # FILE TOKEN
+kubeconfig() { # FILE USER
 	cat >"$1" <<K
 apiVersion: v1
 kind: Config
 clusters: [{name: testbed, cluster: {server: "https://127.0.0.1:$api", certificate-authority: $dir/ca.crt}}]
-users: [{name: user, user: {token: $2}}]
+users: [{name: user, user: {$2}}]
 contexts: [{name: testbed, context: {cluster: testbed, user: user}}]
 current-context: testbed
 K
@@ -186,8 +191,9 @@ up() {
 $admin_token,admin,1,"system:masters"
 $controller_token,system:kube-controller-manager,2,"system:kube-controller-manager"
 T
-	kubeconfig admin.kubeconfig "$admin_token"
-	kubeconfig controller.kubeconfig "$controller_token"
+	kubeconfig admin.kubeconfig "token: $admin_token"
+	kubeconfig certificate.kubeconfig "client-certificate: admin.crt, client-key: admin.key"
+	kubeconfig controller.kubeconfig "token: $controller_token"
 
 	start etcd etcd --name t --data-dir "$dir/etcd" --unsafe-no-fsync --log-level warn \
 		--listen-client-urls "http://127.0.0.1:$etcd_client" --advertise-client-urls "http://127.0.0.1:$etcd_client" \

@@ -16,3 +16,5 @@ O
 chmod 700 "$work/outage"
 "$suite" --kubeconfig "$work/home/admin.kubeconfig" --kubectl "$(dirname "$program")/kubectl" \
 	--outage "$work/outage" --cases "$root/tests/kube/validation-cases.yaml" "$@"
+# The same server by a client certificate, whose files lie beside the kubeconfig.
+"$suite" --kubeconfig "$work/home/certificate.kubeconfig" --only 'creates, reads'
