@@ -445,6 +445,10 @@ static void a_full_disk_leaves_the_old_users_whole(void **state)
 	device = client_new(world, "x", "probe-2", "probe-2-secret");
 	assert_int_equal(device->code, 0);
 	client_free(device);
+	/* What failed was taken back: it does not come into force with the next change. */
+	device = client_new(world, "x", "probe-1", "probe-1-secret");
+	assert_int_equal(device->code, 0);
+	client_free(device);
 	world_user(world, "probe-7", "secret", BROKER_ROLE_DEVICE);
 	device = client_new(world, "x", "probe-7", "secret");
 	assert_int_equal(device->code, 0);
