@@ -131,7 +131,10 @@ ApiStatus *api_call_read(ApiCall *call, HttpExchange *exchange)
 	query->has_send_initial_events = http_exchange_query(exchange, "sendInitialEvents") != NULL;
 	query->send_initial_events = is_true(exchange, "sendInitialEvents");
 	if (!api_include_parse(http_exchange_query(exchange, "includeObject"), &call->include))
-		return api_status_bad_request("includeObject: must be None, Metadata or Object");
+		return api_status_bad_request(
+			"Unable to convert to Table as requested: includeObject: Invalid value: "
+			"\"%.64s\": must be 'Metadata', 'Object', 'None', or empty",
+			http_exchange_query(exchange, "includeObject"));
 	refusal = read_number(exchange, "limit", LIMIT_MAX, &query->limit);
 	if (refusal == NULL)
 		refusal = read_number(exchange, "timeoutSeconds", TIMEOUT_MAX_S,

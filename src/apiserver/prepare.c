@@ -222,8 +222,8 @@ static void set_server_members(const ApiCall *call, json_t *object)
 
 ApiStatus *api_prepare_create(ApiCall *call, json_t *object)
 {
-	json_t *metadata = base_json_ensure_object(object, "metadata");
 	ApiStatus *refusal = read_as_kind(call, object);
+	json_t *metadata = base_json_ensure_object(object, "metadata");
 
 	if (refusal == NULL)
 		refusal = settle_namespace(call, metadata);
@@ -241,6 +241,22 @@ ApiStatus *api_prepare_create(ApiCall *call, json_t *object)
 	return validate(call, object, NULL);
 }
 
+/* A PUT says by the uid which object it means; in a patch it is a change like another. */
+static ApiStatus *refuse_uid(const ApiCall *call, const char *uid, const char *is)
+{
+	g_autoptr(json_t) value = json_string(uid);
+	GPtrArray *causes;
+
+	if (strcmp(call->verb, "update") == 0)
+		return api_status_conflict_because(
+			call->kind->group, call->kind->plural, api_call_name(call),
+			"Precondition failed: UID in precondition: %.64s, UID in object meta: %s",
+			uid, is);
+	causes = api_causes_new();
+	api_causes_invalid(causes, "metadata.uid", value, "field is immutable");
+	return api_status_invalid(call->kind->group, call->kind->kind, api_call_name(call), causes);
+}
+
 ApiStatus *api_prepare_identity(const ApiCall *call, json_t *object, json_t *old)
 {
 	json_t *metadata = base_json_ensure_object(object, "metadata");
@@ -253,14 +269,8 @@ ApiStatus *api_prepare_identity(const ApiCall *call, json_t *object, json_t *old
 		return api_status_bad_request(
 			"the name of the object (%.253s) does not match the name on the URL (%s)",
 			name, api_call_name(call));
-	/* A PUT says by the uid which object it means; in a patch it is a change like another,
-	 * which validation refuses. */
-	if (uid != NULL && strcmp(call->verb, "update") == 0 &&
-	    g_strcmp0(uid, api_object_meta(old, "uid")) != 0)
-		return api_status_conflict_because(
-			call->kind->group, call->kind->plural, api_call_name(call),
-			"Precondition failed: UID in precondition: %.64s, UID in object meta: %s",
-			uid, api_object_meta(old, "uid"));
+	if (uid != NULL && g_strcmp0(uid, api_object_meta(old, "uid")) != 0)
+		return refuse_uid(call, uid, api_object_meta(old, "uid"));
 	return settle_namespace(call, metadata);
 }
 

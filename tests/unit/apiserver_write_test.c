@@ -176,6 +176,17 @@ static void refuses_what_is_there_stale_or_gone(void **state)
 		{"POST", WORLD_DEVICES, SECRET("s", ""), NULL, 400, "BadRequest",
 		 "the API version in the data (v1) does not match the expected API version "
 		 "(espalier.dev/v1alpha1)"},
+		{"PATCH", WORLD_DEVICES "/d1", "{\"metadata\":{\"uid\":\"x\"}}", MERGE, 422,
+		 "Invalid",
+		 "Device.espalier.dev \"d1\" is invalid: metadata.uid: Invalid value: \"x\": field "
+		 "is immutable"},
+		{"POST", WORLD_SECRETS,
+		 "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":"
+		 "\"x\"}",
+		 NULL, 400, "BadRequest",
+		 "Secret in version \"v1\" cannot be handled as a Secret: json: cannot unmarshal "
+		 "string "
+		 "into Go struct field Secret.metadata of type v1.ObjectMeta"},
 		{"POST", WORLD_DEVICES "?dryRun=Some", DEVICE("d3", ""), NULL, 422, "Invalid",
 		 "CreateOptions.meta.k8s.io \"\" is invalid: dryRun: Unsupported value: "
 		 "[\"Some\"]: "
