@@ -72,30 +72,34 @@ static ApiStatus *read_fields(ApiFilter *filter)
 	return NULL;
 }
 
+static ApiStatus *read_selectors(ApiFilter *filter, const char *labels, const char *fields)
+{
+	g_autoptr(GError) error = NULL;
+	ApiStatus *refusal = NULL;
+
+	if (fields != NULL) {
+		filter->fields = model_field_selector_parse(fields, &error);
+		refusal = filter->fields != NULL ? read_fields(filter)
+						 : api_status_bad_request("%s", error->message);
+	}
+	if (refusal != NULL || labels == NULL)
+		return refusal;
+	filter->only_name = FALSE;
+	filter->labels = model_selector_parse(labels, &error);
+	return filter->labels != NULL ? NULL : api_status_bad_request("%s", error->message);
+}
+
 ApiFilter *api_filter_new(const ApiKind *kind, const char *labels, const char *fields,
 			  ApiStatus **refusal)
 {
-	g_autoptr(ApiFilter) filter = g_new0(ApiFilter, 1);
-	g_autoptr(GError) error = NULL;
+	ApiFilter *filter = g_new0(ApiFilter, 1);
 
 	filter->kind = kind;
 	filter->only_metadata = TRUE;
-	if (fields != NULL) {
-		filter->fields = model_field_selector_parse(fields, &error);
-		*refusal = filter->fields != NULL ? read_fields(filter)
-						  : api_status_bad_request("%s", error->message);
-		if (*refusal != NULL)
-			return NULL;
-	}
-	if (labels != NULL) {
-		filter->only_name = FALSE;
-		filter->labels = model_selector_parse(labels, &error);
-		if (filter->labels == NULL) {
-			*refusal = api_status_bad_request("%s", error->message);
-			return NULL;
-		}
-	}
-	return g_steal_pointer(&filter);
+	*refusal = read_selectors(filter, labels, fields);
+	if (*refusal != NULL)
+		g_clear_pointer(&filter, api_filter_free);
+	return filter;
 }
 
 void api_filter_free(ApiFilter *filter)

@@ -48,16 +48,15 @@ gboolean api_continue_read(const char *token, const char *prefix, char **after_k
 			   gint64 *revision)
 {
 	gsize size_bytes = 0;
+	g_autofree guchar *bytes = NULL;
 	g_autofree char *text = NULL;
 	char *end = NULL;
 	gint64 number;
 
 	if (strlen(token) > CONTINUE_MAX_CHARS)
 		return FALSE;
-	text = (char *)g_base64_decode(token, &size_bytes);
-	/* g_base64_decode leaves room for a NUL but does not promise one. */
-	text = g_realloc(text, size_bytes + 1);
-	text[size_bytes] = '\0';
+	bytes = g_base64_decode(token, &size_bytes);
+	text = g_strndup((const char *)bytes, size_bytes);
 	number = g_ascii_strtoll(text, &end, 10);
 	if (end == text || number <= 0 || !g_str_has_prefix(end, prefix))
 		return FALSE;

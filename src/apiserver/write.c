@@ -376,8 +376,8 @@ static ApiStatus *choose_patch(const ApiCall *call, Change *change)
 	const char *type = call->query.content_type;
 
 	if (g_strcmp0(type, MERGE_PATCH) == 0)
-		change->make = apply_merge_patch;
-	else if (g_strcmp0(type, JSON_PATCH) == 0)
+		return NULL;
+	if (g_strcmp0(type, JSON_PATCH) == 0)
 		change->make = apply_json_patch;
 	else if (g_strcmp0(type, STRATEGIC_PATCH) == 0 && call->kind->strategic)
 		change->make = apply_strategic_patch;
@@ -391,7 +391,7 @@ static ApiStatus *choose_patch(const ApiCall *call, Change *change)
 
 ApiStatus *api_patch(ApiCall *call)
 {
-	Change change = {0};
+	Change change = {.make = apply_merge_patch};
 	g_autoptr(json_t) patch = NULL;
 	ApiStatus *refusal = choose_patch(call, &change);
 
