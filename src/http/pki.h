@@ -15,9 +15,9 @@ enum {
 
 typedef struct HttpPki HttpPki;
 
-/* Opens FOLDER/ca.crt and FOLDER/ca.key, or makes both if there is no certificate yet. A certificate
- * whose key is lost, does not fit, or which has expired is an error that says what to do: devices
- * know the old authority, so it is never replaced silently. Returns it, yours. */
+/* Opens FOLDER/ca.crt and FOLDER/ca.key, or makes both if there is no certificate yet. A
+ * certificate whose key is lost, does not fit, or which has expired is an error that says what to
+ * do: devices know the old authority, so it is never replaced silently. Returns it, yours. */
 HttpPki *http_pki_open(const char *folder, GError **error);
 void http_pki_free(HttpPki *pki);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HttpPki, http_pki_free)
