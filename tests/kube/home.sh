@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # espalier's API server alone, for the suite:
-#   home.sh KUBE_HOME start DIR               starts it and waits until it answers
-#   home.sh KUBE_HOME stop DIR                ends it by its id
-#   home.sh KUBE_HOME outage DIR NS [NAME]    kills it and starts it again on the same port; with NAME, that device is
-#                                             taken out of its store and its history compacted while it is away
+#   home.sh start DIR SERVER                      starts it and waits until it answers
+#   home.sh stop DIR                              ends it by its id
+#   home.sh outage DIR SERVER LOSE NS [NAME]      kills it and starts it again on the same port; with NAME, that device is
+#                                                 taken out of its store and its history compacted while it is away
 set -euo pipefail
-program=$1 dir=$3
+dir=$2
 
-start() {
+start() { # SERVER
+	local port
+	port=$(sed -n 's|.*https://127.0.0.1:\([0-9]*\).*|\1|p' "$dir/kubeconfig" 2>/dev/null || true)
 	mkdir -p "$dir"
 	: >"$dir/out"
-	"$program" "$dir" >"$dir/out" 2>"$dir/err" </dev/null &
+	"$1" "$dir" "${port:-0}" >"$dir/out" 2>"$dir/err" </dev/null &
 	echo $! >"$dir/pid"
 	for _ in $(seq 300); do
 		if grep -q '^ready$' "$dir/out"; then return; fi
@@ -33,8 +35,8 @@ stop() { # SIGNAL
 	exit 1
 }
 
-case $2 in
-start) start ;;
+case $1 in
+start) start "$3" ;;
 stop)
 	stop TERM
 	if [ -s "$dir/err" ]; then
@@ -44,7 +46,7 @@ stop)
 	;;
 outage)
 	stop KILL
-	if [ -n "${5:-}" ]; then "$program" "$dir" --lose "$4" "$5"; fi
-	start
+	if [ -n "${6:-}" ]; then "$4" "$dir/state.db" "$5" "$6"; fi
+	start "$3"
 	;;
 esac

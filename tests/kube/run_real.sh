@@ -14,7 +14,7 @@ cat >"$work/outage" <<O
 exec "$root/tests/kube/outage_real.sh" "$work/home" "\$@"
 O
 chmod 700 "$work/outage"
-"$suite" --kubeconfig "$work/home/admin.kubeconfig" --kubectl "$(dirname "$program")/kubectl" \
+"$suite" --home kube-apiserver --kubeconfig "$work/home/admin.kubeconfig" --kubectl "$(dirname "$program")/kubectl" \
 	--outage "$work/outage" --cases "$root/tests/kube/validation-cases.yaml" "$@"
 # The same server by a client certificate, whose files lie beside the kubeconfig.
-"$suite" --kubeconfig "$work/home/certificate.kubeconfig" --only 'creates, reads'
+"$suite" --home "kube-apiserver by certificate" --kubeconfig "$work/home/certificate.kubeconfig" --only 'creates, reads'

@@ -121,7 +121,7 @@ static void run_table(Suite *suite, const SuiteCase *cases, const char *only, gu
 	}
 }
 
-static int run_all(Suite *suite, const char *only)
+static int run_all(Suite *suite, const char *only, const char *home)
 {
 	guint passed = 0, failed = 0;
 	g_autoptr(GError) error = NULL;
@@ -135,20 +135,21 @@ static int run_all(Suite *suite, const char *only)
 		failed++;
 		printf("  FAILED  validation: %s\n", error->message);
 	}
-	printf("%u passed, %u failed\n", passed, failed);
+	printf("kube suite, %s: %u passed, %u failed\n", home, passed, failed);
 	return failed == 0 && passed > 0 ? 0 : 1;
 }
 
 int main(int argc, char **argv)
 {
 	Suite suite = {0};
-	g_autofree char *only = NULL;
+	g_autofree char *only = NULL, *home = NULL;
 	g_autofree char *kubeconfig = NULL, *kubectl = NULL, *outage = NULL, *cases = NULL;
 	const GOptionEntry options[] = {
 		{"kubeconfig", 0, 0, G_OPTION_ARG_FILENAME, &kubeconfig, "the home", "FILE"},
 		{"kubectl", 0, 0, G_OPTION_ARG_FILENAME, &kubectl, "a kubectl", "PROGRAM"},
 		{"outage", 0, 0, G_OPTION_ARG_FILENAME, &outage, "makes an outage", "PROGRAM"},
 		{"cases", 0, 0, G_OPTION_ARG_FILENAME, &cases, "accept/reject table", "FILE"},
+		{"home", 0, 0, G_OPTION_ARG_STRING, &home, "its name in the count", "NAME"},
 		{"only", 0, 0, G_OPTION_ARG_STRING, &only, "cases with TEXT in their name", "TEXT"},
 		{NULL}};
 	g_autoptr(GOptionContext) context = g_option_context_new("- the suite of kube/");
@@ -170,7 +171,7 @@ int main(int argc, char **argv)
 	suite.outage = outage;
 	suite.cases = cases;
 	if (make_namespace(&suite, &error)) {
-		status = run_all(&suite, only);
+		status = run_all(&suite, only, home != NULL ? home : suite.kubeconfig);
 		kube_delete(client, &kube_namespaces, NULL, suite.name_space, NULL, NULL);
 	} else {
 		fprintf(stderr, "kube-suite: %s\n", error->message);
