@@ -8,12 +8,6 @@
 #include <glib.h>
 #include <jansson.h>
 
-enum {
-	API_OBJECT_DATA_MAX_BYTES = 1024 * 1024, /* Secret and ConfigMap values together */
-	API_ANNOTATIONS_MAX_BYTES = 256 * 1024,
-	API_NAME_MAX_BYTES = 253,
-};
-
 /* Reads `object` as the kind does: members of the wrong type are an error in the decoder's words
  * (for api_status_undecodable); unknown members are removed, their paths added to `unknown_paths`
  * (strings, "metadata.foo"; may be NULL). FALSE with BASE_ERROR_INVALID. */

@@ -292,12 +292,6 @@ char *api_kind_group_version(const ApiKind *kind)
 				    : g_strdup_printf("%s/%s", kind->group, kind->version);
 }
 
-char *api_kind_qualified_resource(const ApiKind *kind)
-{
-	return *kind->group == '\0' ? g_strdup(kind->plural)
-				    : g_strdup_printf("%s.%s", kind->plural, kind->group);
-}
-
 const char *api_verb_name(ApiVerb verb)
 {
 	switch (verb) {

@@ -68,9 +68,6 @@ const ApiKind *api_kind_find_by_kind(const char *group, const char *version, con
 /* "v1", "espalier.dev/v1alpha1". Yours. */
 char *api_kind_group_version(const ApiKind *kind);
 
-/* "configmaps", "devices.espalier.dev": how messages name a resource. Yours. */
-char *api_kind_qualified_resource(const ApiKind *kind);
-
 /* The word of one verb flag: "deletecollection". Borrowed. */
 const char *api_verb_name(ApiVerb verb);
 

@@ -68,12 +68,6 @@ void api_causes_unsupported(GPtrArray *causes, const char *field, const json_t *
 		       "Unsupported value: %s: supported values: %s", text, list->str);
 }
 
-void api_causes_too_long(GPtrArray *causes, const char *field, gsize max_bytes)
-{
-	api_causes_add(causes, "FieldValueTooLong", field,
-		       "Too long: may not be more than %" G_GSIZE_FORMAT " bytes", max_bytes);
-}
-
 /* --- statuses --- */
 
 void api_status_free(ApiStatus *status)
@@ -371,14 +365,6 @@ ApiStatus *api_status_method_not_allowed(void)
 		       json_object());
 }
 
-ApiStatus *api_status_not_acceptable(void)
-{
-	return failure(406, "NotAcceptable",
-		       g_strdup("406: Not Acceptable\n\nAvailable representations: "
-				"application/json, application/json;stream=watch"),
-		       json_object());
-}
-
 ApiStatus *api_status_expired_continue(void)
 {
 	return failure(410, "Expired",
@@ -468,14 +454,6 @@ ApiStatus *api_status_unavailable(const char *format, ...)
 	ApiStatus *status;
 
 	FAIL(status, 503, "ServiceUnavailable", format, NULL);
-	return status;
-}
-
-ApiStatus *api_status_timeout(const char *format, ...)
-{
-	ApiStatus *status;
-
-	FAIL(status, 504, "Timeout", format, NULL);
 	return status;
 }
 

@@ -30,7 +30,6 @@ void api_causes_required(GPtrArray *causes, const char *field, const char *detai
 void api_causes_forbidden(GPtrArray *causes, const char *field, const char *detail);
 void api_causes_unsupported(GPtrArray *causes, const char *field, const json_t *value,
 			    const char *const *supported);
-void api_causes_too_long(GPtrArray *causes, const char *field, gsize max_bytes);
 
 typedef struct {
 	int code;     /* of HTTP */
@@ -98,8 +97,6 @@ ApiStatus *api_status_forbidden_because(const char *group, const char *resource,
 					const char *format, ...) G_GNUC_PRINTF(4, 5);
 /* 405. */
 ApiStatus *api_status_method_not_allowed(void);
-/* 406. */
-ApiStatus *api_status_not_acceptable(void);
 /* 410 of a list whose continue token is too old. */
 ApiStatus *api_status_expired_continue(void);
 /* 410 inside a watch: "too old resource version: 1 (295)". */
@@ -114,10 +111,9 @@ ApiStatus *api_status_unsupported_media_type(const char *const *accepted);
 ApiStatus *api_status_no_server_side_apply(void);
 /* 429. */
 ApiStatus *api_status_too_many_requests(int retry_after_s);
-/* 500, 503, 504, 507. */
+/* 500, 503, 507. */
 ApiStatus *api_status_internal_error(const char *format, ...) G_GNUC_PRINTF(1, 2);
 ApiStatus *api_status_unavailable(const char *format, ...) G_GNUC_PRINTF(1, 2);
-ApiStatus *api_status_timeout(const char *format, ...) G_GNUC_PRINTF(1, 2);
 ApiStatus *api_status_insufficient_storage(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
 /* 200 "Success" of a deletion that is done. */
