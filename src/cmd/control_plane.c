@@ -25,6 +25,8 @@
 enum {
 	API_THREADS = 3,
 	ARTEFACT_THREADS = 2,
+	LOCK_TRIES = 25,
+	LOCK_PAUSE_US = 20 * 1000,
 };
 
 struct ControlPlane {
@@ -54,6 +56,23 @@ static char *in_folder(const ControlPlane *plane, const char *name)
 
 /* --- the folder and its certificates --- */
 
+/* A process that was killed holds its lock until its last thread is gone, a moment later. */
+static BaseFileLock *lock_with_patience(const char *path, GError **error)
+{
+	for (int i = 1;; i++) {
+		g_autoptr(GError) fault = NULL;
+		BaseFileLock *lock = base_file_lock(path, &fault);
+
+		if (lock != NULL)
+			return lock;
+		if (i == LOCK_TRIES || !g_error_matches(fault, BASE_ERROR, BASE_ERROR_BUSY)) {
+			g_propagate_error(error, g_steal_pointer(&fault));
+			return NULL;
+		}
+		g_usleep(LOCK_PAUSE_US);
+	}
+}
+
 static gboolean take_folder(ControlPlane *plane, gboolean *used, GError **error)
 {
 	g_autofree char *lock_path = in_folder(plane, "lock");
@@ -62,7 +81,7 @@ static gboolean take_folder(ControlPlane *plane, gboolean *used, GError **error)
 
 	if (!base_folder_make(plane->folder, 0700, error))
 		return FALSE;
-	plane->lock = base_file_lock(lock_path, error);
+	plane->lock = lock_with_patience(lock_path, error);
 	if (plane->lock == NULL) {
 		if (error != NULL && g_error_matches(*error, BASE_ERROR, BASE_ERROR_BUSY)) {
 			*used = TRUE;

@@ -8,31 +8,42 @@ enum {
 	CONFLICTS_MAX = 20,
 };
 
-/* The other groups of the same priority that select at least one of `devices`. */
-static GPtrArray *rivals(World *world, const ModelDeviceGroup *group, const GPtrArray *devices)
+static gboolean shares_a_device(World *world, const ModelDeviceGroup *group,
+				const GPtrArray *devices)
 {
-	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	GPtrArray *found = g_ptr_array_new_with_free_func((GDestroyNotify)model_device_group_free);
-
 	for (guint i = 0; i < devices->len; i++) {
 		g_autoptr(json_t) device = kube_cache_get_by_key(world->caches[WORLD_DEVICE],
 								 g_ptr_array_index(devices, i));
-		g_autoptr(GPtrArray) groups = NULL;
 		ModelMeta meta;
 
 		if (device == NULL)
 			continue;
 		model_meta_read(&meta, device);
-		groups = world_groups_of(world, &meta);
-		for (guint g = 0; g < groups->len; g++) {
-			ModelDeviceGroup *other = g_ptr_array_index(groups, g);
+		if (model_device_group_matches(group, &meta))
+			return TRUE;
+	}
+	return FALSE;
+}
 
-			if (other->priority != group->priority ||
-			    !g_hash_table_add(seen, g_strdup(other->meta.name)))
-				continue;
-			g_ptr_array_index(groups, g) = NULL;
-			g_ptr_array_add(found, other);
-		}
+/* The group itself and the others of its priority that select at least one of its `devices`. Most
+ * fleets have no two groups of one priority, so the devices are hardly ever looked at. */
+static GPtrArray *rivals(World *world, const ModelDeviceGroup *group, const GPtrArray *devices)
+{
+	GPtrArray *found = g_ptr_array_new_with_free_func((GDestroyNotify)model_device_group_free);
+	g_autoptr(GPtrArray) keys = kube_cache_index(world->caches[WORLD_GROUP],
+						     WORLD_INDEX_NAMESPACE, group->meta.namespace);
+
+	for (guint i = 0; i < keys->len; i++) {
+		g_autoptr(json_t) object = kube_cache_get_by_key(world->caches[WORLD_GROUP],
+								 g_ptr_array_index(keys, i));
+		g_autoptr(ModelDeviceGroup) other =
+			object == NULL ? NULL : model_device_group_from_json(object, NULL);
+
+		if (other == NULL || other->priority != group->priority)
+			continue;
+		if (strcmp(other->meta.name, group->meta.name) == 0 ||
+		    shares_a_device(world, other, devices))
+			g_ptr_array_add(found, g_steal_pointer(&other));
 	}
 	return found;
 }

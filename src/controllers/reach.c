@@ -172,6 +172,16 @@ static void on_cluster(KubeChange change, const char *name_space, const char *na
 		world_enqueue_devices_reached(world, reference);
 }
 
+/* Whether groups disagree is a matter between them: each of the namespace looks again. */
+static void enqueue_groups_of(World *world, const char *name_space)
+{
+	g_autoptr(GPtrArray) groups =
+		kube_cache_index(world->caches[WORLD_GROUP], WORLD_INDEX_NAMESPACE, name_space);
+
+	for (guint i = 0; i < groups->len; i++)
+		world_enqueue(world, WORLD_GROUP, g_ptr_array_index(groups, i), COUNT_DELAY_US);
+}
+
 static void enqueue_matching(World *world, const json_t *group)
 {
 	g_autoptr(GPtrArray) devices = world_devices_matching(world, group);
@@ -189,6 +199,7 @@ static void on_group(KubeChange change, const char *name_space, const char *name
 	if (change == KUBE_MODIFIED && !was_asked_anew(old, now))
 		return;
 	world_enqueue(world, WORLD_GROUP, key, 0);
+	enqueue_groups_of(world, name_space);
 	if (old != NULL)
 		enqueue_matching(world, old);
 	enqueue_matching(world, now);
@@ -237,8 +248,12 @@ static void on_settings(World *world, const char *kind, const char *name_space, 
 {
 	g_autofree char *reference = model_reference(kind, name_space, name);
 
+	g_autoptr(GPtrArray) groups =
+		kube_cache_index(world->caches[WORLD_GROUP], WORLD_INDEX_REFERENCES, reference);
+
 	world_enqueue_devices_reached(world, reference);
-	world_enqueue_naming(world, WORLD_GROUP, reference, 0);
+	if (groups->len > 0)
+		enqueue_groups_of(world, name_space);
 }
 
 static void on_settings_secret(KubeChange change, const char *name_space, const char *name,

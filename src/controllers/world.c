@@ -94,17 +94,27 @@ static GPtrArray *candidates_by_label(World *world, const json_t *group, const c
 	return kube_cache_index(world->caches[WORLD_DEVICE], WORLD_INDEX_LABELS, value);
 }
 
+/* One pair and nothing else: what the index finds is what matches. */
+static gboolean is_one_pair(const json_t *selector)
+{
+	return json_object_size(json_object_get(selector, "matchLabels")) == 1 &&
+	       json_array_size(json_object_get(selector, "matchExpressions")) == 0;
+}
+
 GPtrArray *world_devices_matching(World *world, const json_t *group)
 {
 	const char *name_space = kube_object_namespace(group);
 	const json_t *selector_json = base_json_get(group, "spec", "selector", NULL);
 	g_autoptr(ModelSelector) selector = model_selector_from_json(selector_json, NULL);
 	g_autoptr(GPtrArray) candidates = NULL;
-	GPtrArray *matching = g_ptr_array_new_with_free_func(g_free);
+	GPtrArray *matching;
 
+	candidates = candidates_by_label(world, group, name_space);
+	if (candidates != NULL && is_one_pair(selector_json))
+		return g_steal_pointer(&candidates);
+	matching = g_ptr_array_new_with_free_func(g_free);
 	if (selector == NULL)
 		return matching;
-	candidates = candidates_by_label(world, group, name_space);
 	if (candidates == NULL)
 		candidates = kube_cache_index(world->caches[WORLD_DEVICE], WORLD_INDEX_NAMESPACE,
 					      name_space);

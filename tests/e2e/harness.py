@@ -45,6 +45,14 @@ def await_that(what, probe, patience_s=PATIENCE_S):
     raise Failure("in vain awaited: %s (last: %r)" % (what, last))
 
 
+def is_gone(pid):
+    """True once a process has ended, be it reaped or not."""
+    try:
+        return pathlib.Path("/proc/%d/stat" % pid).read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
 def kubectl_program():
     """The pinned kubectl of the test bed, as a command."""
     path = subprocess.run([SOURCE / "scripts" / "testbed.sh", "path"], check=True, capture_output=True, text=True).stdout
@@ -84,8 +92,10 @@ class Plane:
         self.espalier("down", "--data", self.data)
 
     def kill(self):
-        """As a power cut would."""
-        os.kill(self.pid, signal.SIGKILL)
+        """As a power cut would; returns when the process is gone."""
+        pid = self.pid
+        os.kill(pid, signal.SIGKILL)
+        await_that("the end of process %d" % pid, lambda: is_gone(pid))
 
     def close(self):
         """Ends devices and control plane and removes the folder."""
