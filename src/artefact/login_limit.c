@@ -43,7 +43,7 @@ static char *key_of(const char *address, const char *user)
 gboolean artefact_login_limit_allows(ArtefactLoginLimit *limit, const char *address,
 				     const char *user, gint64 now_us)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&limit->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&limit->lock);
 	g_autofree char *key = key_of(address, user);
 	const Entry *entry = g_hash_table_lookup(limit->entries, key);
 
@@ -60,7 +60,7 @@ static gboolean is_over(gpointer key, gpointer value, gpointer user_data)
 void artefact_login_limit_failed(ArtefactLoginLimit *limit, const char *address, const char *user,
 				 gint64 now_us)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&limit->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&limit->lock);
 	g_autofree char *key = key_of(address, user);
 	Entry *entry = g_hash_table_lookup(limit->entries, key);
 

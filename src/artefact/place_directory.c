@@ -384,7 +384,7 @@ static ArtefactStaged *directory_stage(ArtefactPlace *place, const ArtefactKey *
 	Directory *directory = directory_of(place);
 	const char *const parents[] = {UPLOADS, key->space, key->class_name, key->hash, NULL};
 	g_autoptr(ArtefactStaged) staged = g_new0(ArtefactStaged, 1);
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&directory->uploads_lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&directory->uploads_lock);
 	guint32 nonce;
 
 	staged->fd = -1;
@@ -527,7 +527,7 @@ static gboolean directory_commit_file(ArtefactPlace *place, ArtefactStaged *stag
 				      gboolean *published, GError **error)
 {
 	Directory *directory = directory_of(place);
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&directory->uploads_lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&directory->uploads_lock);
 	g_autofree char *path = g_build_filename(staged->folder, staged->file, NULL);
 	g_autofree char *target = NULL;
 	ArtefactKey key = {staged->space, staged->class_name, staged->hash};
@@ -549,7 +549,7 @@ static gboolean directory_commit_file(ArtefactPlace *place, ArtefactStaged *stag
 static gboolean directory_sweep_uploads(ArtefactPlace *place, guint older_than_s, GError **error)
 {
 	Directory *directory = directory_of(place);
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&directory->uploads_lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&directory->uploads_lock);
 	g_autofree char *uploads = g_build_filename(directory->folder, UPLOADS, NULL);
 	char *const paths[] = {uploads, NULL};
 	gint64 limit_s = base_clock_wall_us() / G_USEC_PER_SEC - older_than_s;

@@ -230,7 +230,7 @@ static const GOptionEntry options[] = {
 	{"dry-run", 0, 0, G_OPTION_ARG_NONE, &dry_run_option,
 	 "check everything at the server, store nothing", NULL},
 	CMD_CONNECT_OPTIONS,
-	{NULL},
+	G_OPTION_ENTRY_NULL,
 };
 
 static CmdExit run(int argc, char **argv)

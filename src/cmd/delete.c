@@ -17,7 +17,7 @@ static const GOptionEntry options[] = {
 	{"no-wait", 0, 0, G_OPTION_ARG_NONE, &no_wait_option,
 	 "do not wait until the object is gone", NULL},
 	CMD_CONNECT_OPTIONS,
-	{NULL},
+	G_OPTION_ENTRY_NULL,
 };
 
 /* Until the object, or at least this very one, is gone. */

@@ -9,7 +9,7 @@
 
 static const GOptionEntry options[] = {
 	CMD_CONNECT_OPTIONS,
-	{NULL},
+	G_OPTION_ENTRY_NULL,
 };
 
 enum {

@@ -17,7 +17,7 @@ static char *data_option;
 static const GOptionEntry options[] = {
 	{"data", 0, 0, G_OPTION_ARG_FILENAME, &data_option, "folder of the `espalier up` to end",
 	 "DIR"},
-	{NULL},
+	G_OPTION_ENTRY_NULL,
 };
 
 static CmdExit run(int argc, char **argv)

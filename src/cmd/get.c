@@ -19,7 +19,7 @@ static const GOptionEntry options[] = {
 	 NULL},
 	{"no-headers", 0, 0, G_OPTION_ARG_NONE, &no_headers_option, "no line of titles", NULL},
 	CMD_CONNECT_OPTIONS,
-	{NULL},
+	G_OPTION_ENTRY_NULL,
 };
 
 typedef enum { FORM_TABLE, FORM_WIDE, FORM_NAME, FORM_JSON } Form;

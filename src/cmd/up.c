@@ -50,7 +50,7 @@ static const GOptionEntry options[] = {
 	{"timeout", 0, 0, G_OPTION_ARG_INT, &timeout_option,
 	 "how long --wait waits, in seconds (default 120)", "SECONDS"},
 	{"verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose_option, "log more", NULL},
-	{NULL},
+	G_OPTION_ENTRY_NULL,
 };
 
 /* --- signals --- */

@@ -102,7 +102,7 @@ static const GOptionEntry options[] = {
 	{"timeout", 0, 0, G_OPTION_ARG_INT, &timeout_option, "how long, in seconds (default 30)",
 	 "SECONDS"},
 	CMD_CONNECT_OPTIONS,
-	{NULL},
+	G_OPTION_ENTRY_NULL,
 };
 
 static gboolean list_all(KubeClient *client, const KubeResource *resource, const char *name_space,

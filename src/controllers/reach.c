@@ -311,7 +311,6 @@ void reach_device_heard(Fleet *fleet, const char *cluster, const char *device, F
 	g_autofree char *name_space = NULL;
 	g_autofree char *name = NULL;
 	g_autofree char *key = NULL;
-	g_autoptr(json_t) object = NULL;
 
 	(void)fleet;
 	kube_key_split(cluster, &name_space, &name);

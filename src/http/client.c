@@ -132,7 +132,7 @@ static void read_token(HttpClient *client)
 
 char *http_client_token(HttpClient *client)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&client->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&client->lock);
 	gint64 age_us = base_clock_monotonic_us() - client->token_read_us;
 
 	if (client->options.bearer_token_file == NULL)
@@ -145,7 +145,7 @@ char *http_client_token(HttpClient *client)
 /* Reads the token again after a 401; TRUE if it is another one. */
 static gboolean token_has_changed(HttpClient *client)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&client->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&client->lock);
 	char *before;
 	gboolean changed;
 
@@ -160,7 +160,7 @@ static gboolean token_has_changed(HttpClient *client)
 
 static CURL *take_easy(HttpClient *client)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&client->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&client->lock);
 	CURL *easy;
 
 	/* The one used last: its connection is the least likely to have been closed. */

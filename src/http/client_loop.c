@@ -293,7 +293,7 @@ static void run_invocations(HttpLoop *loop)
 
 static gboolean is_stopping(HttpLoop *loop)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&loop->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&loop->lock);
 
 	return loop->stopping;
 }

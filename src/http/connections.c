@@ -97,7 +97,7 @@ static gboolean make_room(HttpConnections *table, const char *address)
 
 gboolean http_connections_admit(HttpConnections *table, const struct sockaddr *address)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
 	char text[INET6_ADDRSTRLEN];
 
 	address_text(address, text);
@@ -140,7 +140,7 @@ static void enter(HttpConnection *connection, HttpPhase phase, guint64 bytes)
 
 void http_connection_enter(HttpConnection *connection, HttpPhase phase, guint64 bytes)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&connection->table->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&connection->table->lock);
 
 	leave_quiet(connection);
 	enter(connection, phase, bytes);
@@ -148,7 +148,7 @@ void http_connection_enter(HttpConnection *connection, HttpPhase phase, guint64 
 
 void http_connection_extend(HttpConnection *connection, guint64 bytes)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&connection->table->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&connection->table->lock);
 	HttpConnections *table = connection->table;
 
 	connection->deadline_us =
@@ -157,7 +157,7 @@ void http_connection_extend(HttpConnection *connection, guint64 bytes)
 
 HttpConnection *http_connections_add(HttpConnections *table, int fd, const struct sockaddr *address)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
 	HttpConnection *connection = g_new0(HttpConnection, 1);
 
 	connection->table = table;
@@ -175,7 +175,7 @@ HttpConnection *http_connections_add(HttpConnections *table, int fd, const struc
 
 void http_connections_remove(HttpConnections *table, HttpConnection *connection)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
 
 	leave_quiet(connection);
 	if (!connection->cut)
@@ -186,14 +186,14 @@ void http_connections_remove(HttpConnections *table, HttpConnection *connection)
 
 guint http_connections_count(HttpConnections *table)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
 
 	return table->n_open;
 }
 
 void http_connection_set_exchange(HttpConnection *connection, HttpExchange *exchange)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&connection->table->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&connection->table->lock);
 
 	connection->exchange = exchange;
 }
@@ -205,7 +205,7 @@ const char *http_connection_address(const HttpConnection *connection)
 
 GPtrArray *http_connections_exchanges(HttpConnections *table)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
 	GPtrArray *exchanges = g_ptr_array_new_with_free_func((GDestroyNotify)http_exchange_unref);
 
 	for (GList *at = table->all.head; at != NULL; at = at->next) {

@@ -338,7 +338,7 @@ void http_exchange_completed(HttpExchange *exchange)
 
 void http_exchange_hang_up(HttpExchange *exchange)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&exchange->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&exchange->lock);
 
 	if (exchange->stream != NULL)
 		http_stream_cut(exchange->stream);
@@ -346,7 +346,7 @@ void http_exchange_hang_up(HttpExchange *exchange)
 
 void http_exchange_stop(HttpExchange *exchange)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&exchange->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&exchange->lock);
 
 	if (exchange->stream != NULL)
 		http_stream_cut(exchange->stream);

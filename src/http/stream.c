@@ -90,7 +90,7 @@ static gsize take(HttpStream *stream, char *buffer, gsize max)
 static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_t max)
 {
 	HttpStream *stream = context;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&stream->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&stream->lock);
 	gsize taken;
 
 	(void)position;
@@ -141,7 +141,7 @@ HttpStream *http_reply_stream(HttpExchange *exchange, guint status, const char *
 
 gboolean http_stream_push(HttpStream *stream, GBytes *bytes)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&stream->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&stream->lock);
 	gsize size = g_bytes_get_size(bytes);
 
 	if (stream->cut || stream->ended)
@@ -161,7 +161,7 @@ gboolean http_stream_push(HttpStream *stream, GBytes *bytes)
 
 void http_stream_cut(HttpStream *stream)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&stream->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&stream->lock);
 
 	stream->cut = TRUE;
 	wake(stream);
@@ -169,7 +169,7 @@ void http_stream_cut(HttpStream *stream)
 
 gboolean http_stream_is_cut(HttpStream *stream)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&stream->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&stream->lock);
 
 	return stream->cut;
 }
@@ -191,7 +191,7 @@ void http_stream_completed(HttpStream *stream)
 
 void http_stream_on_closed(HttpStream *stream, HttpStreamClosed closed, gpointer user_data)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&stream->closed_lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&stream->closed_lock);
 
 	if (stream->is_closed) {
 		closed(stream, user_data);

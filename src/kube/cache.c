@@ -219,7 +219,7 @@ static void drop(KubeCache *cache, const char *key, json_t *last)
 
 static void remember_error(KubeCache *cache, const char *message)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cache->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cache->lock);
 
 	g_free(cache->last_error);
 	cache->last_error = g_strdup(message);
@@ -235,7 +235,7 @@ static void all_is_well(KubeCache *cache)
 
 static void count(KubeCache *cache, guint64 *counter)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cache->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cache->lock);
 
 	(*counter)++;
 }
@@ -465,7 +465,7 @@ static void start_list(KubeCache *cache)
 
 static void advance(KubeCache *cache, const char *resource_version)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cache->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cache->lock);
 
 	if (g_strcmp0(cache->resource_version, resource_version) == 0)
 		return;
@@ -610,7 +610,7 @@ static void start_watch(KubeCache *cache)
 
 gboolean kube_cache_is_synced(KubeCache *cache)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cache->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cache->lock);
 
 	return cache->synced;
 }
@@ -618,7 +618,7 @@ gboolean kube_cache_is_synced(KubeCache *cache)
 gboolean kube_cache_wait_synced(KubeCache *cache, gint64 timeout_us)
 {
 	gint64 until_us = g_get_monotonic_time() + timeout_us;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cache->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cache->lock);
 
 	while (!cache->synced && g_cond_wait_until(&cache->synced_changed, &cache->lock, until_us))
 		;
@@ -679,14 +679,14 @@ void kube_cache_counters(KubeCache *cache, KubeCacheCounters *counters)
 
 char *kube_cache_last_error(KubeCache *cache)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cache->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cache->lock);
 
 	return g_strdup(cache->last_error);
 }
 
 char *kube_cache_resource_version(KubeCache *cache)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cache->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cache->lock);
 
 	return g_strdup(cache->resource_version);
 }

@@ -232,7 +232,7 @@ void kube_store_put(KubeStore *store, json_t *object, guint round, gboolean want
 		old = unpack(store, entry->bytes);
 	{
 		g_auto(IndexChange) indexes = index_change(store, old, object);
-		g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+		G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
 
 		if (entry == NULL) {
 			entry = g_new0(Entry, 1);
@@ -265,7 +265,7 @@ void kube_store_remove(KubeStore *store, const char *key, KubeStoreChange *chang
 	change->old = unpack(store, entry->bytes);
 	{
 		g_auto(IndexChange) indexes = index_change(store, change->old, NULL);
-		g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+		G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
 
 		apply_index_change(store, &indexes, entry->key);
 		store->bytes -= g_bytes_get_size(entry->bytes);
@@ -290,7 +290,7 @@ GPtrArray *kube_store_stale_keys(KubeStore *store, guint round)
 
 static GBytes *find_bytes(KubeStore *store, const char *key)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
 	Entry *entry = g_hash_table_lookup(store->entries, key);
 
 	return entry != NULL ? g_bytes_ref(entry->bytes) : NULL;
@@ -305,21 +305,21 @@ json_t *kube_store_get(KubeStore *store, const char *key)
 
 gboolean kube_store_has(KubeStore *store, const char *key)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
 
 	return g_hash_table_contains(store->entries, key);
 }
 
 guint kube_store_count(KubeStore *store)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
 
 	return g_hash_table_size(store->entries);
 }
 
 gsize kube_store_bytes(KubeStore *store)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
 
 	return store->bytes;
 }

@@ -86,7 +86,7 @@ const char *kube_client_namespace(const KubeClient *client)
 
 void kube_client_counters(KubeClient *client, KubeClientCounters *counters)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&client->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&client->lock);
 
 	*counters = client->counters;
 }
@@ -98,7 +98,7 @@ HttpClient *kube_client_http(KubeClient *client)
 
 HttpLoop *kube_client_loop(KubeClient *client)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&client->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&client->lock);
 
 	if (client->loop == NULL)
 		client->loop = http_loop_new("kube-watch");
@@ -153,7 +153,7 @@ static void translate(const GError *fault, GError **error)
 
 static void count(KubeClient *client, const Call *call, gboolean is_retry)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&client->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&client->lock);
 
 	client->counters.requests++;
 	if (!g_str_equal(call->method, "GET"))
@@ -177,7 +177,7 @@ static gint64 asked_to_wait_s(const HttpResponse *response)
 static gboolean wait_s(KubeClient *client, gint64 seconds)
 {
 	gint64 until_us = g_get_monotonic_time() + seconds * G_USEC_PER_SEC;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&client->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&client->lock);
 
 	while (!client->is_cancelled &&
 	       g_cond_wait_until(&client->cancelled, &client->lock, until_us))

@@ -516,7 +516,7 @@ void kube_recorder_free(KubeRecorder *recorder)
 void kube_recorder_counters(KubeRecorder *recorder, KubeEventCounters *counters)
 {
 	Sender *sender = recorder->sender;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&sender->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&sender->lock);
 
 	*counters = sender->counters;
 	counters->waiting = g_queue_get_length(&sender->waiting);

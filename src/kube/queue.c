@@ -164,7 +164,7 @@ static void add_limited(KubeQueue *queue, Item *item)
 
 void kube_queue_add(KubeQueue *queue, const char *key)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&queue->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&queue->lock);
 
 	if (queue->no_more)
 		return;
@@ -174,7 +174,7 @@ void kube_queue_add(KubeQueue *queue, const char *key)
 
 void kube_queue_add_after(KubeQueue *queue, const char *key, gint64 delay_us)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&queue->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&queue->lock);
 	Item *item;
 
 	if (queue->no_more)
@@ -189,7 +189,7 @@ void kube_queue_add_after(KubeQueue *queue, const char *key, gint64 delay_us)
 
 void kube_queue_add_limited(KubeQueue *queue, const char *key)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&queue->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&queue->lock);
 
 	if (queue->no_more)
 		return;
@@ -199,7 +199,7 @@ void kube_queue_add_limited(KubeQueue *queue, const char *key)
 
 void kube_queue_forget(KubeQueue *queue, const char *key)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&queue->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&queue->lock);
 	Item *item = g_hash_table_lookup(queue->items, key);
 
 	if (item == NULL)
@@ -323,7 +323,7 @@ static void drop_delayed(KubeQueue *queue)
 gboolean kube_queue_stop(KubeQueue *queue, gint64 timeout_us)
 {
 	gint64 until_us = g_get_monotonic_time() + timeout_us;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&queue->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&queue->lock);
 
 	queue->no_more = TRUE;
 	drop_delayed(queue);
@@ -355,7 +355,7 @@ void kube_queue_free(KubeQueue *queue)
 gboolean kube_queue_wait_idle(KubeQueue *queue, gint64 timeout_us)
 {
 	gint64 until_us = g_get_monotonic_time() + timeout_us;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&queue->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&queue->lock);
 
 	while (!is_idle(queue) && g_cond_wait_until(&queue->changed, &queue->lock, until_us))
 		;
@@ -364,7 +364,7 @@ gboolean kube_queue_wait_idle(KubeQueue *queue, gint64 timeout_us)
 
 void kube_queue_counters(KubeQueue *queue, KubeQueueCounters *counters)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&queue->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&queue->lock);
 
 	*counters = queue->counters;
 	counters->depth = g_queue_get_length(&queue->due);

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 					.payload = payload,
 					.size_bytes = payload_bytes,
 					.retained = (data[0] & 1) != 0};
-		FleetNow now = {.wall_us = ++us, .monotonic_us = us};
+		FleetNow now = {.wall_us = us + 1, .monotonic_us = us + 1};
 		char device[WIRE_DEVICE_NAME_MAX + 1];
 		FleetHeard heard;
 		FleetDevice out;
@@ -44,6 +44,7 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 
 			g_assert(lost != NULL);
 		}
+		us++;
 		data += HEAD_BYTES + topic_bytes + payload_bytes;
 		size -= HEAD_BYTES + topic_bytes + payload_bytes;
 	}

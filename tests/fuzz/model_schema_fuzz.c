@@ -18,7 +18,7 @@ static void judge(json_t *object, const char *kind)
 	g_autoptr(GPtrArray) again = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GPtrArray) errors = model_field_errors_new();
 	g_autoptr(GPtrArray) of_update = model_field_errors_new();
-	g_autoptr(GPtrArray) references = model_object_references(kind, object);
+	G_GNUC_UNUSED g_autoptr(GPtrArray) references = model_object_references(kind, object);
 	g_autoptr(json_t) causes = NULL;
 	g_autoptr(json_t) once = NULL;
 	g_autofree char *message = NULL;
