@@ -87,10 +87,16 @@ build() {
 	printf '%s\n' "$program"
 }
 
-free_ports() { # COUNT: all are bound before the first is let go
-	python3 -c 'import socket, sys
-held = [socket.socket() for _ in range(int(sys.argv[1]))]
-for one in held: one.bind(("127.0.0.1", 0))
+# Below the range that the kernel gives to outgoing connections (32768 …), or one of those could sit on the port of a
+# server that is stopped and started again. All are bound before the first is let go.
+free_ports() { # COUNT
+	python3 -c 'import random, socket, sys
+held = []
+while len(held) < int(sys.argv[1]):
+	one = socket.socket()
+	try: one.bind(("127.0.0.1", random.randrange(15000, 32768)))
+	except OSError: continue
+	held.append(one)
 print(*[one.getsockname()[1] for one in held])' "$1"
 }
 

@@ -1,5 +1,6 @@
 #include "cmd/data_folder.h"
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -17,6 +18,10 @@
 enum {
 	PORTS_FILE_MAX_BYTES = 4096,
 	PID_FILE_MAX_BYTES = 32,
+	FREE_PORT_FIRST = 15000,
+	FREE_PORT_COUNT =
+		32768 - FREE_PORT_FIRST, /* Linux gives outgoing connections ports from 32768 */
+	FREE_PORT_TRIES = 64,
 };
 
 /* One row a listener: its name in ports.json, its option, the port people expect, where it is kept.
@@ -77,6 +82,22 @@ static guint16 try_port(const char *address, guint16 port)
 	return ntohs(where.sin_port);
 }
 
+/* A port that nothing listens on, below the range from which the kernel takes the ports of outgoing
+ * connections: one of those could sit on a kept port when it is wanted again. 0 with errno if there
+ * is none. */
+static guint16 try_free_port(const char *address)
+{
+	for (int i = 0; i < FREE_PORT_TRIES; i++) {
+		guint16 nonce, port;
+
+		base_random_bytes(&nonce, sizeof nonce);
+		port = try_port(address, (guint16)(FREE_PORT_FIRST + nonce % FREE_PORT_COUNT));
+		if (port != 0)
+			return port;
+	}
+	return try_port(address, 0);
+}
+
 gboolean cmd_ports_load(const char *folder, CmdPorts *ports, GError **error)
 {
 	g_autofree char *path = cmd_data_path(folder, "ports.json");
@@ -129,7 +150,7 @@ static gboolean choose_one(const char *address, gsize row, int wish, guint16 *po
 	} else {
 		got = wish == 0 ? 0 : try_port(address, listeners[row].usual);
 		if (got == 0)
-			got = try_port(address, 0);
+			got = try_free_port(address);
 	}
 	if (got != 0) {
 		*port = got;

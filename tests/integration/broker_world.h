@@ -39,17 +39,22 @@ typedef struct {
 	guint downs;
 } World;
 
+/* Below the range of outgoing connections (32768 …): one of those could sit on it while the broker
+ * is restarted. */
 static inline guint16 world_free_port(void)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof address;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	for (;;) {
+		guint16 port = (guint16)g_random_int_range(15000, 32768);
+		struct sockaddr_in address = {.sin_family = AF_INET,
+					      .sin_port = htons(port),
+					      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		gboolean is_free = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
 
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-	close(fd);
-	return ntohs(address.sin_port);
+		close(fd);
+		if (is_free)
+			return port;
+	}
 }
 
 static inline void world_write_pem(const char *folder, const char *name, X509 *certificate,

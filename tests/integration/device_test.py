@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -31,9 +32,14 @@ SENSORS = ['s0={"name":"climate","driver":"bme280","i2c":{"sda":21,"scl":22},"in
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """Below the range of outgoing connections, one of which could sit on it while the broker restarts."""
+    while True:
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", random.randrange(15000, 32768)))
+            except OSError:
+                continue
+            return listener.getsockname()[1]
 
 
 def wait_for(condition, what, seconds=WAIT_S):

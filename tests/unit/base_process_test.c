@@ -81,6 +81,15 @@ static void hands_over_only_the_descriptors_it_was_given(void **state)
 	assert_null(strstr(text, "/dev/null"));
 }
 
+/* Without 32 and 33: they are the C library's own, and what they were set to cannot be changed. */
+static guint64 mask_in(const char *text, const char *name)
+{
+	const char *at = strstr(text, name);
+
+	assert_non_null(at);
+	return g_ascii_strtoull(at + strlen(name), NULL, 16) & ~((guint64)3 << 31);
+}
+
 static void gives_the_child_default_signals_and_a_parent_death_signal(void **state)
 {
 	g_autofree char *text = NULL;
@@ -89,7 +98,8 @@ static void gives_the_child_default_signals_and_a_parent_death_signal(void **sta
 	signal(SIGPIPE, SIG_IGN);
 	text = run_shell("grep -E '^Sig(Blk|Ign)' /proc/self/status", NULL);
 	signal(SIGPIPE, SIG_DFL);
-	assert_string_equal(text, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+	assert_int_equal(mask_in(text, "SigBlk:\t"), 0);
+	assert_int_equal(mask_in(text, "SigIgn:\t"), 0);
 }
 
 /* A program that starts a child through this room and is killed: the child must end too. */
