@@ -150,6 +150,11 @@ gboolean broker_remove_user(Broker *broker, const char *name, GError **error)
 	return wait_for(&waiter, error);
 }
 
+char *broker_owner(Broker *broker)
+{
+	return broker->driver->owner(broker);
+}
+
 char **broker_list_users(Broker *broker, GError **error)
 {
 	return broker->driver->list_users(broker, error);

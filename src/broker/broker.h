@@ -82,6 +82,7 @@ typedef struct {
 	void (*ensure_user)(Broker *broker, const char *name, const char *password, BrokerRole role,
 			    BrokerDone done, gpointer user_data);
 	void (*remove_user)(Broker *broker, const char *name, BrokerDone done, gpointer user_data);
+	char *(*owner)(Broker *broker);
 	char **(*list_users)(Broker *broker, GError **error);
 	void (*reload_certificate)(Broker *broker, BrokerDone done, gpointer user_data);
 	void (*status)(Broker *broker, BrokerStatus *out);
@@ -110,6 +111,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Broker, broker_free)
 gboolean broker_claim(Broker *broker, const char *owner, const char *root, GError **error);
 /* Gives it up. The owner's users stay until they are removed. Fine if `owner` does not have it. */
 gboolean broker_release(Broker *broker, const char *owner, GError **error);
+/* Who has claimed it, yours, or NULL if nobody. */
+char *broker_owner(Broker *broker);
 /* TRUE for a root topic that broker_claim takes; else FALSE with the reason. Pure. */
 gboolean broker_root_check(const char *root, GError **error);
 /* TRUE if `name` has the shape of `role`; else FALSE with BROKER_ERROR_INVALID. Pure. */

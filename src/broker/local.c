@@ -565,6 +565,17 @@ static void remove_user(Broker *broker, const char *name, BrokerDone done, gpoin
 		done(NULL, user_data);
 }
 
+static char *owner_of(Broker *broker)
+{
+	Local *local = local_of(broker);
+	char *owner;
+
+	g_mutex_lock(&local->mutex);
+	owner = g_strdup(local_users_owner(local->users));
+	g_mutex_unlock(&local->mutex);
+	return owner;
+}
+
 static char **list_users(Broker *broker, GError **error)
 {
 	Local *local = local_of(broker);
@@ -638,6 +649,7 @@ static const BrokerDriver local_driver = {
 	.release = release,
 	.ensure_user = ensure_user,
 	.remove_user = remove_user,
+	.owner = owner_of,
 	.list_users = list_users,
 	.reload_certificate = reload_certificate,
 	.status = get_status,

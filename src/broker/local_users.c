@@ -168,6 +168,11 @@ gboolean local_users_known_password(const LocalUsers *users, const char *name, B
 	return TRUE;
 }
 
+const char *local_users_owner(const LocalUsers *users)
+{
+	return users->owner;
+}
+
 gboolean local_users_has(const LocalUsers *users, const char *name)
 {
 	return g_hash_table_contains(users->table, name);

@@ -42,6 +42,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LocalUsers, local_users_free)
 /* The user of our own connection: written, never listed. */
 void local_users_set_control(LocalUsers *users, const char *password);
 
+/* Who has claimed the broker, borrowed, or NULL. */
+const char *local_users_owner(const LocalUsers *users);
 gboolean local_users_has(const LocalUsers *users, const char *name);
 /* A copy of the user's hash, to try a password on outside the mutex. FALSE if the running broker
  * does not know the user as it is here. */

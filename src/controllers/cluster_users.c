@@ -181,8 +181,7 @@ static gboolean ensure_user(World *world, const ModelDeviceCluster *cluster,
 	return TRUE;
 }
 
-/* Secrets of users that are no longer named. */
-static gboolean remove_stale(World *world, const ModelDeviceCluster *cluster, GError **error)
+gboolean cluster_users_remove_stale(World *world, const ModelDeviceCluster *cluster, GError **error)
 {
 	g_autofree char *selector =
 		g_strconcat(CLUSTER_USERS_LABEL_CLUSTER "=", cluster->meta.name, NULL);
@@ -214,5 +213,5 @@ gboolean cluster_users_ensure(World *world, const ModelDeviceCluster *cluster, G
 			g_prefix_error(error, "user '%s': ", cluster->users[i].name);
 			return FALSE;
 		}
-	return remove_stale(world, cluster, error);
+	return TRUE;
 }

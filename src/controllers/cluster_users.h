@@ -16,9 +16,12 @@
 /* TRUE if `name` (without the cluster's) is in spec.mqtt.users. */
 gboolean cluster_has_user(const ModelDeviceCluster *cluster, const char *name);
 
-/* Mints what is missing, tells the broker, copies what is to be injected, removes the Secrets of
- * users that are no longer named. */
+/* Mints what is missing, tells the broker, copies what is to be injected. */
 gboolean cluster_users_ensure(World *world, const ModelDeviceCluster *cluster, GError **error);
+
+/* Removes the Secrets of users that are no longer named. Lists Secrets: not for every event. */
+gboolean cluster_users_remove_stale(World *world, const ModelDeviceCluster *cluster,
+				    GError **error);
 
 /* The reason for the condition Ready of such an error. Static. */
 const char *cluster_users_reason(const GError *error);

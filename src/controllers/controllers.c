@@ -92,6 +92,8 @@ Controllers *controllers_new(const ControllersOptions *options)
 					      (GDestroyNotify)artefact_place_unref);
 	world->secret_written = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	world->reclaims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	world->swept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	world->overdue = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	world->recorder = kube_recorder_new(options->client, "controllers");
 	make_caches(world);
 	make_queues(world, options->device_workers != 0 ? options->device_workers
@@ -169,6 +171,8 @@ void controllers_free(Controllers *controllers)
 	g_hash_table_destroy(world->places);
 	g_hash_table_destroy(world->secret_written);
 	g_hash_table_destroy(world->reclaims);
+	g_hash_table_destroy(world->swept);
+	g_hash_table_destroy(world->overdue);
 	g_free(world->artefacts_root);
 	g_free(world->host_firmware);
 	g_free(world->artefact_url);

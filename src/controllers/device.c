@@ -86,27 +86,67 @@ static void find_class_and_cluster(DeviceRound *round)
 		round->cluster_key = kube_key(name_space, cluster_name);
 }
 
-/* The parts that need the class and the cluster. */
-static DeviceStep check_references(DeviceRound *round)
+static DeviceStep not_there(DeviceRound *round, WorldKind kind, const char *reason,
+			    const char *name, const char *where)
 {
-	const char *unsupported = model_device_unsupported(round->device);
+	const char *kind_name = world_resource(kind)->kind;
+	gboolean unreadable =
+		kube_cache_has(round->world->caches[kind], round->device->meta.namespace, name);
 
-	if (unsupported != NULL)
+	if (unreadable)
+		return device_block(round, MODEL_CONDITION_CONFIG_READY, MODEL_REASON_SPEC_INVALID,
+				    "%s '%s'%s is there but cannot be used: its own condition "
+				    "Ready says why",
+				    kind_name, name, where);
+	return device_block(round, MODEL_CONDITION_CONFIG_READY, reason,
+			    "%s '%s'%s is not there: apply it%s", kind_name, name, where,
+			    kind == WORLD_CLASS ? ", or correct spec.deviceClassReference" : "");
+}
+
+/* What class or cluster ask for and is not built yet holds for their devices, too: where
+ * encryption was asked, plaintext is never written. */
+static DeviceStep check_supported(DeviceRound *round)
+{
+	const char *of_device = model_device_unsupported(round->device);
+	const char *of_class =
+		round->class == NULL ? NULL : model_device_class_unsupported(round->class);
+	const char *of_cluster =
+		round->cluster == NULL ? NULL : model_device_cluster_unsupported(round->cluster);
+
+	if (of_device != NULL)
 		return device_block(
 			round, MODEL_CONDITION_CONFIG_READY, MODEL_REASON_NOT_SUPPORTED_YET,
 			"%s is accepted but not supported yet: remove it to go on without it",
-			unsupported);
+			of_device);
+	if (of_class != NULL)
+		return device_block(round, MODEL_CONDITION_CONFIG_READY,
+				    MODEL_REASON_NOT_SUPPORTED_YET,
+				    "%s of DeviceClass '%s' is accepted but not supported yet: "
+				    "remove it there to go on without it",
+				    of_class, round->class->meta.name);
+	if (of_cluster != NULL)
+		return device_block(round, MODEL_CONDITION_CONFIG_READY,
+				    MODEL_REASON_NOT_SUPPORTED_YET,
+				    "%s of DeviceCluster '%s' is accepted but not supported yet: "
+				    "remove it there to go on without it",
+				    of_cluster, round->cluster->meta.name);
+	return STEP_DONE;
+}
+
+/* The parts that need the class and the cluster. */
+static DeviceStep check_references(DeviceRound *round)
+{
+	if (check_supported(round) != STEP_DONE)
+		return STEP_BLOCKED;
 	if (round->class == NULL)
-		return device_block(round, MODEL_CONDITION_CONFIG_READY,
-				    MODEL_REASON_CLASS_NOT_FOUND,
-				    "DeviceClass '%s' is not there: apply it, or correct "
-				    "spec.deviceClassReference",
-				    round->device->class_name);
-	if (round->cluster == NULL)
-		return device_block(round, MODEL_CONDITION_CONFIG_READY,
-				    MODEL_REASON_CLUSTER_NOT_FOUND,
-				    "DeviceCluster '%s' of class '%s' is not there: apply it",
-				    round->class->cluster_name, round->class->meta.name);
+		return not_there(round, WORLD_CLASS, MODEL_REASON_CLASS_NOT_FOUND,
+				 round->device->class_name, "");
+	if (round->cluster == NULL) {
+		g_autofree char *of = g_strdup_printf(" of class '%s'", round->class->meta.name);
+
+		return not_there(round, WORLD_CLUSTER, MODEL_REASON_CLUSTER_NOT_FOUND,
+				 round->class->cluster_name, of);
+	}
 	base_json_set_string(round->status, "deviceCluster", round->cluster->meta.name);
 	return STEP_DONE;
 }
@@ -176,8 +216,9 @@ static DeviceStep make(DeviceRound *round, GError **error)
 		step = device_load_secret(round, error);
 	if (step == STEP_DONE)
 		step = device_ensure_config(round, error);
-	/* A configuration that cannot be made now is no reason to lock the device out. */
-	if (step != STEP_FAULT && round->password != NULL)
+	/* A configuration that cannot be made now is no reason to lock the device out, nor to let a
+	 * suspended one in. */
+	if (step != STEP_FAULT && (round->password != NULL || round->device->suspended))
 		step = device_ensure_credentials(round, error);
 	else if (step == STEP_BLOCKED)
 		device_block(round, MODEL_CONDITION_CREDENTIALS_READY,

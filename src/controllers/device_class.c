@@ -8,6 +8,7 @@
 
 enum {
 	HISTORY_MAX = 10,
+	RETRY_S = 30, /* what passes by itself, for example a full disk */
 };
 
 static void set_firmware_false(json_t *status, gint64 generation, const char *reason,
@@ -170,6 +171,7 @@ KubeResult device_class_reconcile(const char *key, gpointer data)
 	g_autoptr(ModelDeviceClass) class = NULL;
 	g_autoptr(json_t) status = NULL;
 	g_autoptr(GError) error = NULL;
+	KubeResult result;
 
 	if (object == NULL || kube_object_is_deleting(object))
 		return kube_done();
@@ -184,5 +186,9 @@ KubeResult device_class_reconcile(const char *key, gpointer data)
 				   MODEL_REASON_SPEC_INVALID, FALSE, error->message);
 	else
 		judge(world, class, status);
-	return world_write_status(world, WORLD_CLASS, object, status);
+	result = world_write_status(world, WORLD_CLASS, object, status);
+	if (result.outcome == KUBE_RESULT_DONE &&
+	    kube_condition_is_true(status, MODEL_CONDITION_RECONCILING))
+		return kube_again_after(RETRY_S * G_USEC_PER_SEC);
+	return result;
 }

@@ -2,7 +2,9 @@
 #include "controllers/cluster_users.h"
 #include "controllers/world.h"
 
+#include "base/clock.h"
 #include "base/digest.h"
+#include "base/log.h"
 #include "base/timezone.h"
 
 #include <string.h>
@@ -48,6 +50,32 @@ static gboolean listen_to_devices(World *world, const char *key, const ModelDevi
 	return TRUE;
 }
 
+/* Claims the broker. A claim outlasts everything, also an owner that was deleted when we had no
+ * time left to give it up: then it is given up now. */
+static gboolean claim_broker(World *world, const char *key, const ModelDeviceCluster *cluster,
+			     GError **error)
+{
+	g_autofree char *name_space = NULL;
+	g_autofree char *name = NULL;
+	g_autofree char *owner = NULL;
+	g_autoptr(GError) fault = NULL;
+
+	if (broker_claim(world->broker, key, cluster->root_topic, &fault))
+		return TRUE;
+	owner = g_error_matches(fault, BROKER_ERROR, BROKER_ERROR_CLAIMED)
+			? broker_owner(world->broker)
+			: NULL;
+	if (owner != NULL)
+		kube_key_split(owner, &name_space, &name);
+	if (owner == NULL || kube_cache_has(world->caches[WORLD_CLUSTER], name_space, name)) {
+		g_propagate_error(error, g_steal_pointer(&fault));
+		return FALSE;
+	}
+	fleet_session_remove(world->fleet, owner);
+	return broker_release(world->broker, owner, error) &&
+	       broker_claim(world->broker, key, cluster->root_topic, error);
+}
+
 /* TRUE if the broker is ours, up, and listened to; else the conditions say why not. */
 static gboolean take_broker(World *world, const char *key, const ModelDeviceCluster *cluster,
 			    json_t *status)
@@ -61,7 +89,7 @@ static gboolean take_broker(World *world, const char *key, const ModelDeviceClus
 				 "this process runs without a local broker");
 		return FALSE;
 	}
-	if (!broker_claim(world->broker, key, cluster->root_topic, &error)) {
+	if (!claim_broker(world, key, cluster, &error)) {
 		gboolean claimed = g_error_matches(error, BROKER_ERROR, BROKER_ERROR_CLAIMED);
 
 		set_broker_false(status, generation,
@@ -130,8 +158,27 @@ static void tell_flip(World *world, const ModelDeviceCluster *cluster, const jso
 			    MODEL_EVENT_BROKER_RESTORED, "the broker takes connections");
 }
 
-/* Users of the broker that nobody stands for any more: devices deleted while it was away, people
- * taken out of the list. */
+/* TRUE if a Device of that name is of this cluster, as its class says, or, without a class, as it
+ * was. */
+static gboolean is_device_of(World *world, const ModelDeviceCluster *cluster, const char *name)
+{
+	g_autoptr(json_t) object =
+		kube_cache_get(world->caches[WORLD_DEVICE], cluster->meta.namespace, name);
+	g_autoptr(ModelDeviceClass) class =
+		object == NULL
+			? NULL
+			: world_class(world, cluster->meta.namespace,
+				      base_json_get_string(object, "spec", "deviceClassReference",
+							   "name", NULL));
+	const char *of = class != NULL
+				 ? class->cluster_name
+				 : base_json_get_string(object, "status", "deviceCluster", NULL);
+
+	return object != NULL && (of == NULL || strcmp(of, cluster->meta.name) == 0);
+}
+
+/* Users of the broker that nobody stands for any more: devices deleted while it was away or moved
+ * to another cluster, people taken out of the list. */
 static void sweep_users(World *world, const ModelDeviceCluster *cluster)
 {
 	g_auto(GStrv) names = broker_list_users(world->broker, NULL);
@@ -141,12 +188,50 @@ static void sweep_users(World *world, const ModelDeviceCluster *cluster)
 		gboolean is_person = strchr(*name, '.') != NULL;
 		gboolean known = is_person ? g_str_has_prefix(*name, mine) &&
 						     cluster_has_user(cluster, *name + strlen(mine))
-					   : kube_cache_has(world->caches[WORLD_DEVICE],
-							    cluster->meta.namespace, *name);
+					   : is_device_of(world, cluster, *name);
 
 		if (!known)
 			broker_remove_user_async(world->broker, *name, NULL, NULL);
 	}
+}
+
+/* TRUE if the last sweep is long ago, or if what it looks at was changed or out of reach since. */
+static gboolean sweep_is_due(World *world, const char *key, const ModelDeviceCluster *cluster,
+			     const json_t *before)
+{
+	const gint64 *swept_us;
+	gboolean due;
+
+	g_mutex_lock(&world->mutex);
+	swept_us = g_hash_table_lookup(world->swept, key);
+	due = swept_us == NULL ||
+	      base_clock_monotonic_us() - *swept_us >= SWEEP_INTERVAL_S * G_USEC_PER_SEC;
+	g_mutex_unlock(&world->mutex);
+	return due || !kube_condition_is_true(before, MODEL_CONDITION_READY) ||
+	       base_json_get_int(before, 0, "observedGeneration", NULL) != cluster->meta.generation;
+}
+
+/* Costs as much as there are users and Secrets, so it is not done each time that a device comes or
+ * goes. */
+static void sweep_if_due(World *world, const char *key, const ModelDeviceCluster *cluster,
+			 const json_t *before)
+{
+	g_autoptr(GError) error = NULL;
+	gint64 *now_us;
+
+	if (!sweep_is_due(world, key, cluster, before))
+		return;
+	sweep_users(world, cluster);
+	if (!cluster_users_remove_stale(world, cluster, &error)) {
+		base_log(BASE_LOG_WARNING, "controllers",
+			 "DeviceCluster %s: Secrets of former users: %s", key, error->message);
+		return;
+	}
+	now_us = g_new(gint64, 1);
+	*now_us = base_clock_monotonic_us();
+	g_mutex_lock(&world->mutex);
+	g_hash_table_insert(world->swept, g_strdup(key), now_us);
+	g_mutex_unlock(&world->mutex);
 }
 
 static void set_endpoint(World *world, json_t *status)
@@ -197,9 +282,16 @@ static void give_up(World *world, const char *key)
 {
 	g_autoptr(GPtrArray) others = kube_cache_keys(world->caches[WORLD_CLUSTER]);
 
+	g_autoptr(GError) error = NULL;
+
+	g_mutex_lock(&world->mutex);
+	g_hash_table_remove(world->swept, key);
+	g_mutex_unlock(&world->mutex);
 	fleet_session_remove(world->fleet, key);
-	if (world->broker != NULL)
-		broker_release(world->broker, key, NULL);
+	if (world->broker != NULL && !broker_release(world->broker, key, &error))
+		base_log(BASE_LOG_WARNING, "controllers",
+			 "DeviceCluster %s is gone, its claim on the broker is not yet: %s", key,
+			 error->message);
 	for (guint i = 0; i < others->len; i++)
 		world_enqueue(world, WORLD_CLUSTER, g_ptr_array_index(others, i), 0);
 }
@@ -232,7 +324,7 @@ KubeResult device_cluster_reconcile(const char *key, gpointer data)
 	set_artefacts(world, cluster, status);
 	tell_flip(world, cluster, before, status);
 	if (ready)
-		sweep_users(world, cluster);
+		sweep_if_due(world, key, cluster, before);
 	result = world_write_status(world, WORLD_CLUSTER, object, status);
 	if (result.outcome != KUBE_RESULT_DONE)
 		return result;

@@ -14,6 +14,7 @@
 
 enum {
 	TAKEN_RETRY_S = 10,
+	MISSING_RETRY_S = 30, /* one that comes without the label is not watched */
 };
 
 static gboolean is_ours(const DeviceRound *round, const json_t *secret)
@@ -242,6 +243,8 @@ static DeviceStep keep_last(DeviceRound *round, const GError *reason_error, GErr
 				    ? MODEL_EVENT_SETTING_CONFLICT
 				    : MODEL_EVENT_SPEC_INVALID,
 			    "%s", reason_error->message);
+	if (strcmp(reason, MODEL_REASON_SECRET_NOT_FOUND) == 0)
+		round->again_us = MISSING_RETRY_S * G_USEC_PER_SEC;
 	return device_block(round, MODEL_CONDITION_CONFIG_READY, reason, "%s",
 			    reason_error->message);
 }

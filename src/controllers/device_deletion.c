@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <string.h>
+
 enum {
 	PATIENCE_S = 60,
 	RETRY_S = 2,
@@ -32,8 +34,34 @@ static KubeResult let_go(DeviceRound *round)
 				    round->device->meta.name);
 	g_mutex_lock(&round->world->mutex);
 	g_hash_table_remove(round->world->secret_written, round->key);
+	g_hash_table_remove(round->world->overdue, round->key);
 	g_mutex_unlock(&round->world->mutex);
 	return kube_done();
+}
+
+/* TRUE if the cluster has, or will have again, a broker at which the device may be known. After a
+ * start its session is made a moment later than the first devices are looked at. */
+static gboolean may_be_known(const DeviceRound *round)
+{
+	const json_t *status = round->cluster == NULL ? NULL : round->cluster->status;
+
+	return round->world->broker != NULL &&
+	       (kube_condition_is_true(status, MODEL_CONDITION_BROKER_READY) ||
+		strcmp(kube_condition_reason(status, MODEL_CONDITION_BROKER_READY),
+		       MODEL_REASON_BROKER_UNREACHABLE) == 0);
+}
+
+/* TRUE if nothing of the device is left at its broker, or there is none to ask; else FALSE with
+ * why. */
+static gboolean is_clean(DeviceRound *round, GError **error)
+{
+	if (device_cluster_has_broker(round))
+		return clean_up(round, error);
+	if (!may_be_known(round))
+		return TRUE;
+	g_set_error(error, BROKER_ERROR, BROKER_ERROR_UNAVAILABLE,
+		    "the broker of DeviceCluster '%s' is not ready", round->cluster->meta.name);
+	return FALSE;
 }
 
 KubeResult device_finalise(DeviceRound *round)
@@ -43,10 +71,14 @@ KubeResult device_finalise(DeviceRound *round)
 
 	if (!model_meta_has_finalizer(&round->device->meta, MODEL_FINALIZER_DEVICE))
 		return kube_done();
-	/* Without a claimed broker there is nothing of this device anywhere but in the API; the
-	 * cluster's sweep removes what a later claim finds. */
-	if (!device_cluster_has_broker(round) || clean_up(round, &error))
+	if (is_clean(round, &error)) {
+		if (round->cluster == NULL && round->cluster_key != NULL)
+			device_tell(round, KUBE_EVENT_WARNING, MODEL_EVENT_BROKER_UNREACHABLE,
+				    "deleted without cleaning up at the broker (DeviceCluster %s "
+				    "is gone): a later sweep does it",
+				    round->cluster_key);
 		return let_go(round);
+	}
 	base_log(BASE_LOG_DEBUG, "controllers", "Device %s: cleaning up at the broker: %s",
 		 round->key, error->message);
 	if (waited_us < PATIENCE_S * G_USEC_PER_SEC && waited_us >= 0)

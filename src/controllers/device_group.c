@@ -6,6 +6,7 @@
 
 enum {
 	CONFLICTS_MAX = 20,
+	MISSING_RETRY_S = 30, /* a Secret that comes without the label is not watched */
 };
 
 static gboolean shares_a_device(World *world, const ModelDeviceGroup *group,
@@ -131,6 +132,7 @@ KubeResult device_group_reconcile(const char *key, gpointer data)
 	g_autoptr(json_t) status = NULL;
 	g_autoptr(GError) error = NULL;
 	const char *unsupported;
+	KubeResult result;
 
 	if (object == NULL || kube_object_is_deleting(object))
 		return kube_done();
@@ -152,5 +154,10 @@ KubeResult device_group_reconcile(const char *key, gpointer data)
 	if (secret_is_usable(world, group, status))
 		world_set_ready(status, group->meta.generation, NULL, FALSE,
 				"its settings reach the devices that it selects");
-	return world_write_status(world, WORLD_GROUP, object, status);
+	result = world_write_status(world, WORLD_GROUP, object, status);
+	if (result.outcome == KUBE_RESULT_DONE &&
+	    strcmp(kube_condition_reason(status, MODEL_CONDITION_READY),
+		   MODEL_REASON_SECRET_NOT_FOUND) == 0)
+		return kube_again_after(MISSING_RETRY_S * G_USEC_PER_SEC);
+	return result;
 }

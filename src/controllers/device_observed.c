@@ -48,20 +48,30 @@ static void tell_presence(DeviceRound *round)
 			    kube_condition_message(round->status, MODEL_CONDITION_CONNECTED));
 }
 
-static gint64 silence_us(const DeviceRound *round, const FleetDevice *seen)
+/* Remembers who is overdue, so that its next word is attended to at once. */
+static void note_overdue(const DeviceRound *round, gboolean overdue)
 {
-	gint64 last_us = seen->last_seen_wall_us;
+	World *world = round->world;
 
-	if (last_us == 0 &&
-	    !base_clock_parse_time(base_json_get_string(round->before, "lastSeen", NULL), &last_us))
-		return 0;
-	return MAX(0, base_clock_wall_us() - last_us);
+	g_mutex_lock(&world->mutex);
+	if (overdue)
+		g_hash_table_add(world->overdue, g_strdup(round->key));
+	else
+		g_hash_table_remove(world->overdue, round->key);
+	g_mutex_unlock(&world->mutex);
 }
 
-/* Late after some expected intervals, offline after a long silence, whatever the broker says. */
+static void look_again(DeviceRound *round, gint64 after_us)
+{
+	if (after_us > 0 && (round->again_us == 0 || after_us < round->again_us))
+		round->again_us = after_us;
+}
+
+/* Late after some expected intervals, offline after a long silence, whatever the broker says.
+ * Silence is measured from when this process heard of the device, on the clock that never jumps. */
 static void judge_silence(DeviceRound *round, const FleetDevice *seen)
 {
-	gint64 silent_us = silence_us(round, seen);
+	gint64 silent_us = seen->heard_us == 0 ? 0 : base_clock_monotonic_us() - seen->heard_us;
 	gint64 late_us, offline_us;
 
 	if (round->class == NULL || round->cluster == NULL ||
@@ -69,21 +79,21 @@ static void judge_silence(DeviceRound *round, const FleetDevice *seen)
 		return;
 	late_us = round->cluster->late_intervals * round->class->expected_interval_us;
 	offline_us = round->cluster->offline_after_us;
+	note_overdue(round, (offline_us > 0 && silent_us >= offline_us) ||
+				    (late_us > 0 && silent_us >= late_us));
 	if (offline_us > 0 && silent_us >= offline_us) {
 		device_block(round, MODEL_CONDITION_CONNECTED, "Silent",
 			     "nothing was heard for as long as spec.presence.offline");
 		return;
 	}
-	if (late_us > 0 && silent_us >= late_us) {
+	if (late_us > 0 && silent_us >= late_us)
 		device_pass(round, MODEL_CONDITION_CONNECTED, "Late",
 			    "the session is up, but nothing was heard for %" G_GINT64_FORMAT
 			    " expected intervals",
 			    round->cluster->late_intervals);
-		round->again_us = offline_us > silent_us ? offline_us - silent_us : 0;
-		return;
-	}
-	if (late_us > silent_us && (round->again_us == 0 || late_us - silent_us < round->again_us))
-		round->again_us = late_us - silent_us;
+	else
+		look_again(round, late_us - silent_us);
+	look_again(round, offline_us - silent_us);
 }
 
 static void judge_connected(DeviceRound *round, const FleetDevice *seen)
@@ -201,6 +211,8 @@ static void judge_without_info(DeviceRound *round)
 {
 	const char *running = base_json_get_string(round->status, "config", "running", NULL);
 	const char *wanted = base_json_get_string(round->status, "config", "digest", NULL);
+	const char *firmware = base_json_get_string(round->status, "firmware", "running", NULL);
+	const char *desired = base_json_get_string(round->status, "firmware", "desired", NULL);
 
 	if (running == NULL)
 		device_block(round, MODEL_CONDITION_UP_TO_DATE, "NeverReported",
@@ -210,6 +222,13 @@ static void judge_without_info(DeviceRound *round)
 			round, MODEL_CONDITION_UP_TO_DATE, "ConfigOutdated",
 			"the device runs configuration %.12s, %.12s is desired: flash it again",
 			running, wanted != NULL ? wanted : "none");
+	else if (firmware != NULL && desired != NULL && strcmp(firmware, desired) != 0)
+		device_block(round, MODEL_CONDITION_UP_TO_DATE, "FirmwareOutdated",
+			     "the device runs firmware %s, %s is desired: flash it again", firmware,
+			     desired);
+	else if (kube_condition_is_true(round->status, MODEL_CONDITION_UP_TO_DATE))
+		device_pass(round, MODEL_CONDITION_UP_TO_DATE, "Current",
+			    "configuration and firmware are the desired ones");
 }
 
 void device_observe(DeviceRound *round)

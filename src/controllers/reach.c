@@ -114,9 +114,12 @@ static void on_device(KubeChange change, const char *name_space, const char *nam
 	if (change != KUBE_MODIFIED || was_asked_anew(old, now) ||
 	    base_json_get(now, "status", "hardware", NULL) == NULL)
 		world_enqueue(world, WORLD_DEVICE, key, 0);
-	if (change != KUBE_MODIFIED || differs(old, now, "metadata", "labels") ||
-	    differs(old, now, "spec", "deviceClassReference"))
+	if (change != KUBE_MODIFIED || differs(old, now, "metadata", "labels"))
 		count_again(world, now);
+	if (change == KUBE_MODIFIED && differs(old, now, "spec", "deviceClassReference")) {
+		count_again(world, old);
+		count_again(world, now);
+	}
 }
 
 static void on_device_secret(KubeChange change, const char *name_space, const char *name,
@@ -210,11 +213,15 @@ static void note_reclaim(World *world, const char *key, const json_t *storage)
 {
 	const char *directory = base_json_get_string(storage, "spec", "directory", "name", NULL);
 
-	if (directory == NULL ||
-	    g_strcmp0(base_json_get_string(storage, "spec", "reclaimPolicy", NULL), "Delete") != 0)
-		return;
+	gboolean follows = directory != NULL &&
+			   g_strcmp0(base_json_get_string(storage, "spec", "reclaimPolicy", NULL),
+				     "Delete") == 0;
+
 	g_mutex_lock(&world->mutex);
-	g_hash_table_insert(world->reclaims, g_strdup(key), g_strdup(directory));
+	if (follows)
+		g_hash_table_insert(world->reclaims, g_strdup(key), g_strdup(directory));
+	else
+		g_hash_table_remove(world->reclaims, key);
 	g_mutex_unlock(&world->mutex);
 }
 
@@ -304,6 +311,16 @@ void reach_connect(World *world)
 
 /* --- the fleet --- */
 
+static gboolean is_overdue(World *world, const char *key)
+{
+	gboolean overdue;
+
+	g_mutex_lock(&world->mutex);
+	overdue = g_hash_table_contains(world->overdue, key);
+	g_mutex_unlock(&world->mutex);
+	return overdue;
+}
+
 void reach_device_heard(Fleet *fleet, const char *cluster, const char *device, FleetChange what,
 			gpointer data)
 {
@@ -322,8 +339,9 @@ void reach_device_heard(Fleet *fleet, const char *cluster, const char *device, F
 		world_enqueue(world, WORLD_CLUSTER, cluster, COUNT_DELAY_US);
 		return;
 	}
-	/* Only seen: looked at when a patch of lastSeen is due, or to end a lateness. */
-	world_enqueue(world, WORLD_DEVICE, key, CONTROLLERS_LAST_SEEN_S * G_USEC_PER_SEC);
+	/* Only seen: looked at when a patch of lastSeen is due, or at once to end a lateness. */
+	world_enqueue(world, WORLD_DEVICE, key,
+		      is_overdue(world, key) ? 0 : CONTROLLERS_LAST_SEEN_S * G_USEC_PER_SEC);
 }
 
 void reach_session_changed(Fleet *fleet, const char *cluster, const FleetSessionStatus *status,

@@ -23,24 +23,56 @@ static gboolean empty(World *world, const char *name_space, const char *director
 	return TRUE;
 }
 
-/* The object is gone; with reclaimPolicy Delete its bundles follow. */
+/* TRUE if another Storage of the namespace has its bundles in the same directory. */
+static gboolean is_shared(World *world, const char *name_space, const char *directory)
+{
+	g_autoptr(GPtrArray) keys =
+		kube_cache_index(world->caches[WORLD_STORAGE], WORLD_INDEX_NAMESPACE, name_space);
+
+	for (guint i = 0; i < keys->len; i++) {
+		g_autoptr(json_t) other = kube_cache_get_by_key(world->caches[WORLD_STORAGE],
+								g_ptr_array_index(keys, i));
+
+		if (g_strcmp0(base_json_get_string(other, "spec", "directory", "name", NULL),
+			      directory) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static char *noted_reclaim(World *world, const char *key)
+{
+	char *directory;
+
+	g_mutex_lock(&world->mutex);
+	directory = g_strdup(g_hash_table_lookup(world->reclaims, key));
+	g_mutex_unlock(&world->mutex);
+	return directory;
+}
+
+static void forget_reclaim(World *world, const char *key)
+{
+	g_mutex_lock(&world->mutex);
+	g_hash_table_remove(world->reclaims, key);
+	g_mutex_unlock(&world->mutex);
+}
+
+/* The object is gone; with reclaimPolicy Delete its bundles follow. What fails is tried again, so
+ * the note is kept until it is done. */
 static KubeResult reclaim(World *world, const char *key)
 {
 	g_autofree char *name_space = NULL;
 	g_autofree char *name = NULL;
-	g_autofree char *directory = NULL;
-	g_autofree char *kept_key = NULL;
+	g_autofree char *directory = noted_reclaim(world, key);
 	g_autoptr(GError) error = NULL;
 
-	g_mutex_lock(&world->mutex);
-	g_hash_table_steal_extended(world->reclaims, key, (gpointer *)&kept_key,
-				    (gpointer *)&directory);
-	g_mutex_unlock(&world->mutex);
 	if (directory == NULL)
 		return kube_done();
 	kube_key_split(key, &name_space, &name);
-	if (!empty(world, name_space, directory, &error))
+	if (!is_shared(world, name_space, directory) &&
+	    !empty(world, name_space, directory, &error))
 		return world_fault(WORLD_STORAGE, key, g_steal_pointer(&error));
+	forget_reclaim(world, key);
 	return kube_done();
 }
 
@@ -95,6 +127,7 @@ KubeResult storage_reconcile(const char *key, gpointer data)
 
 	if (object == NULL)
 		return reclaim(world, key);
+	forget_reclaim(world, key);
 	if (kube_object_is_deleting(object))
 		return kube_done();
 	status = kube_status_copy(object);

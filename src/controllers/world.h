@@ -59,6 +59,8 @@ typedef struct {
 	GHashTable *secret_written; /* device key → resourceVersion of its Secret as we left it */
 	GHashTable *reclaims; /* key of a deleted Storage with reclaimPolicy Delete → its directory
 				 name */
+	GHashTable *swept;    /* cluster key → gint64, monotonic: its users were looked through */
+	GHashTable *overdue;  /* keys of devices that are late or silent */
 	char *program_hash;   /* of host_firmware */
 	gint64 program_stamp_us; /* its modification time when hashed */
 	guint64 program_size_bytes;

@@ -71,6 +71,7 @@ typedef struct {
 	gint64 info_wall_us;      /* when it was last heard live; 0 = only as a retained message */
 	gint64 last_seen_wall_us; /* last live message of any kind; 0 = never since this start */
 	gint64 presence_wall_us;  /* when `presence` last changed, as heard */
+	gint64 heard_us; /* monotonic, for durations: last_seen, else presence_wall; 0 = neither */
 } FleetDevice;
 
 /* What changed (bits). */

@@ -14,6 +14,7 @@ typedef struct {
 	gint64 info_wall_us;
 	gint64 last_seen_wall_us;
 	gint64 presence_wall_us;
+	gint64 heard_us;
 	gint64 seen_told_us; /* monotonic, of the last FLEET_CHANGED_SEEN */
 	guint round;         /* of the session in which a state was heard */
 	guint8 presence;
@@ -110,6 +111,7 @@ static FleetChange set_presence(FleetTable *table, Entry *entry, FleetPresence p
 	set_flags(table, entry, entry->declared, connected);
 	entry->presence = (guint8)presence;
 	entry->presence_wall_us = now->wall_us;
+	entry->heard_us = now->monotonic_us;
 	return FLEET_CHANGED_PRESENCE;
 }
 
@@ -170,6 +172,7 @@ static FleetChange hear_info(Entry *entry, const FleetMessage *message, const Fl
 static FleetChange see(Entry *entry, const FleetNow *now)
 {
 	entry->last_seen_wall_us = now->wall_us;
+	entry->heard_us = now->monotonic_us;
 	if (entry->seen_told_us != 0 &&
 	    now->monotonic_us - entry->seen_told_us < (gint64)FLEET_LAST_SEEN_STEP_MS * 1000)
 		return 0;
@@ -300,6 +303,7 @@ gboolean fleet_table_get(const FleetTable *table, const char *device, FleetDevic
 		.info_wall_us = entry->info_wall_us,
 		.last_seen_wall_us = entry->last_seen_wall_us,
 		.presence_wall_us = entry->presence_wall_us,
+		.heard_us = entry->heard_us,
 	};
 	if (entry->info != NULL)
 		out->info = *entry->info;

@@ -274,6 +274,19 @@ static void an_answer_is_handed_on_unless_it_is_repeated(void **state)
 	assert_false(hear(fleet, "fleet/1/probe-1/info", answer, FALSE, 1).has_ack);
 }
 
+static void silence_is_measured_on_the_clock_that_never_jumps(void **state)
+{
+	FleetTable *table = fleet_table_new("homie");
+
+	(void)state;
+	hear(table, "homie/5/probe-1/$state", "ready", TRUE, 1000);
+	assert_int_equal(get(table, "probe-1").last_seen_wall_us, 0);
+	assert_int_equal(get(table, "probe-1").heard_us, at(1000).monotonic_us);
+	hear(table, "fleet/1/probe-1/online", "1", FALSE, 2000);
+	assert_int_equal(get(table, "probe-1").heard_us, at(2000).monotonic_us);
+	fleet_table_free(table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,6 +298,7 @@ int main(void)
 		cmocka_unit_test(strangers_are_few_and_become_known_when_declared),
 		cmocka_unit_test(who_has_no_state_in_a_new_session_is_lost_once),
 		cmocka_unit_test(an_answer_is_handed_on_unless_it_is_repeated),
+		cmocka_unit_test(silence_is_measured_on_the_clock_that_never_jumps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
