@@ -7,7 +7,7 @@
 #include "cmd/resources.h"
 #include "cmd/wait.h"
 
-#include "base/clock.h"
+#include "model/object.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +31,7 @@ typedef struct {
 	GMutex mutex; /* for all below, and for what is printed */
 	GPtrArray *applied;
 	guint faults;
+	gboolean cancelled; /* the client was, by a signal */
 } Apply;
 
 static void print_fault(Apply *apply, const CmdManifest *manifest, const char *field,
@@ -45,7 +46,7 @@ static void print_fault(Apply *apply, const CmdManifest *manifest, const char *f
 }
 
 /* Each cause of a refusal on its own line, with the line of its field. */
-static void report(Apply *apply, const CmdManifest *manifest, const GError *error)
+static void report_refusal(Apply *apply, const CmdManifest *manifest, const GError *error)
 {
 	const GPtrArray *causes = kube_error_causes(error);
 	g_autofree char *what = g_strdup_printf(
@@ -66,6 +67,17 @@ static void report(Apply *apply, const CmdManifest *manifest, const GError *erro
 
 		print_fault(apply, manifest, cause->field, message);
 	}
+}
+
+static void report(Apply *apply, const CmdManifest *manifest, const GError *error)
+{
+	if (g_error_matches(error, KUBE_ERROR, KUBE_ERROR_CANCELLED)) {
+		g_mutex_lock(&apply->mutex);
+		apply->cancelled = TRUE;
+		g_mutex_unlock(&apply->mutex);
+		return;
+	}
+	report_refusal(apply, manifest, error);
 }
 
 /* Merges onto what is there. "configured" or "unchanged", static; NULL with an error. */
@@ -172,6 +184,40 @@ static void apply_in_order(Apply *apply, const GPtrArray *objects)
 	}
 }
 
+/* Two manifests of one object would be applied at the same time, in no order: the second is
+ * refused. Returns those that are left, borrowed. */
+static GPtrArray *without_doubles(Apply *apply, const GPtrArray *objects)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	GPtrArray *left = g_ptr_array_new();
+
+	for (guint i = 0; i < objects->len; i++) {
+		CmdManifest *manifest = g_ptr_array_index(objects, i);
+		const char *kind = base_json_get_string(manifest->object, "kind", NULL);
+		const char *name = base_json_get_string(manifest->object, "metadata", "name", NULL);
+		const char *space =
+			base_json_get_string(manifest->object, "metadata", "namespace", NULL);
+		char *reference = model_reference(kind != NULL ? kind : "",
+						  space != NULL ? space : apply->name_space,
+						  name != NULL ? name : "");
+		const CmdManifest *first = g_hash_table_lookup(seen, reference);
+
+		if (first == NULL || name == NULL) {
+			g_hash_table_insert(seen, reference, manifest);
+			g_ptr_array_add(left, manifest);
+		} else {
+			g_autofree char *where = cmd_manifest_where(first, NULL);
+			g_autofree char *message =
+				g_strdup_printf("%s '%s' is given twice, first at %s: remove one",
+						kind, name, where);
+
+			g_free(reference);
+			print_fault(apply, manifest, NULL, message);
+		}
+	}
+	return left;
+}
+
 static void refuse_unknown_kinds(Apply *apply, const GPtrArray *objects)
 {
 	for (guint i = 0; i < objects->len; i++) {
@@ -201,15 +247,17 @@ static gboolean apply_paths(Apply *apply, const char *const *paths)
 {
 	g_autoptr(GPtrArray) unreadable = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(CmdManifests) manifests = cmd_manifests_load(paths, unreadable);
+	g_autoptr(GPtrArray) objects = NULL;
 
 	g_mutex_init(&apply->mutex);
 	for (guint i = 0; i < unreadable->len; i++)
 		g_printerr("%s\n", (const char *)g_ptr_array_index(unreadable, i));
 	refuse_unknown_kinds(apply, cmd_manifests_objects(manifests));
-	apply_in_order(apply, cmd_manifests_objects(manifests));
+	objects = without_doubles(apply, cmd_manifests_objects(manifests));
+	apply_in_order(apply, objects);
 	g_mutex_clear(&apply->mutex);
 	fflush(stdout);
-	return unreadable->len == 0 && apply->faults == 0;
+	return unreadable->len == 0 && apply->faults == 0 && !apply->cancelled;
 }
 
 gboolean cmd_apply(KubeClient *client, const char *const *paths, const char *name_space,
@@ -225,8 +273,8 @@ static char **file_options;
 static gboolean dry_run_option;
 
 static const GOptionEntry options[] = {
-	{"filename", 'f', 0, G_OPTION_ARG_FILENAME_ARRAY, &file_options, "manifests (repeatable)",
-	 "FILE|DIR"},
+	{"filename", 'f', 0, G_OPTION_ARG_FILENAME_ARRAY, &file_options,
+	 "manifests (repeatable); - is standard input", "FILE|DIR|-"},
 	{"dry-run", 0, 0, G_OPTION_ARG_NONE, &dry_run_option,
 	 "check everything at the server, store nothing", NULL},
 	CMD_CONNECT_OPTIONS,

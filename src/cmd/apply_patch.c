@@ -65,6 +65,8 @@ static void compare(json_t *patch, const json_t *wanted, const json_t *now, cons
 			if (json_object_size(inner) > 0)
 				json_object_set(patch, key, inner);
 			json_decref(inner);
+		} else if (json_is_null(value) && there == NULL) {
+			continue; /* null means "not there", and it is not */
 		} else if (there == NULL || !json_equal(value, there)) {
 			json_object_set(patch, key, value);
 		}

@@ -11,6 +11,7 @@ extern const CmdCommand cmd_describe;
 extern const CmdCommand cmd_down;
 extern const CmdCommand cmd_flash;
 extern const CmdCommand cmd_get;
+extern const CmdCommand cmd_man;
 extern const CmdCommand cmd_push;
 extern const CmdCommand cmd_up;
 extern const CmdCommand cmd_wait;

@@ -39,6 +39,7 @@ struct ControlPlane {
 	HttpPki *pki;
 	char *certificate_pem; /* of API and artefact server */
 	char *key_pem;         /* secret */
+	gboolean broker_stale; /* the broker has yet to read its new certificate */
 	Broker *broker;
 	Store *store;
 	char *tokens[API_PERSONA_COUNT]; /* secret */
@@ -393,20 +394,51 @@ void control_plane_free(ControlPlane *plane)
 	g_free(plane);
 }
 
-gboolean control_plane_renew(ControlPlane *plane, GError **error)
+/* Shows API and artefact server's callers what is in the files now. Compared with what is shown,
+ * not with what was just written: what failed half-way is made up for the next time. */
+static gboolean show_certificate(ControlPlane *plane, GError **error)
 {
 	g_autofree char *certificate = NULL;
 	char *key = NULL;
-	gboolean renewed = FALSE, broker_renewed = FALSE, done;
+	gboolean shown = issue(plane, "tls", &certificate, &key, NULL, error);
 
-	done = issue(plane, "tls", &certificate, &key, &renewed, error) &&
-	       issue(plane, "broker", NULL, NULL, &broker_renewed, error) &&
-	       (!renewed || (api_server_set_certificate(plane->api, certificate, key, error) &&
-			     http_server_set_certificate(artefact_server_http(plane->artefacts),
-							 certificate, key, error))) &&
-	       (!broker_renewed || broker_reload_certificate(plane->broker, error));
+	if (shown && strcmp(certificate, plane->certificate_pem) != 0) {
+		shown = api_server_set_certificate(plane->api, certificate, key, error) &&
+			http_server_set_certificate(artefact_server_http(plane->artefacts),
+						    certificate, key, error);
+		if (shown) {
+			g_free(plane->certificate_pem);
+			plane->certificate_pem = g_steal_pointer(&certificate);
+		}
+	}
 	base_secret_free(key);
-	return done;
+	return shown;
+}
+
+static gboolean show_broker_certificate(ControlPlane *plane, GError **error)
+{
+	gboolean renewed = FALSE;
+
+	if (!issue(plane, "broker", NULL, NULL, &renewed, error))
+		return FALSE;
+	plane->broker_stale |= renewed;
+	if (plane->broker_stale && !broker_reload_certificate(plane->broker, error))
+		return FALSE;
+	plane->broker_stale = FALSE;
+	return TRUE;
+}
+
+gboolean control_plane_renew(ControlPlane *plane, GError **error)
+{
+	g_autoptr(GError) broker_error = NULL;
+	gboolean shown = show_certificate(plane, error);
+
+	/* One that fails is no reason to leave the other to its end. */
+	if (show_broker_certificate(plane, &broker_error))
+		return shown;
+	if (shown)
+		g_propagate_error(error, g_steal_pointer(&broker_error));
+	return FALSE;
 }
 
 ControlPlaneTimes control_plane_times(const ControlPlane *plane)

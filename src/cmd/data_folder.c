@@ -168,6 +168,35 @@ static gboolean choose_one(const char *address, gsize row, int wish, guint16 *po
 	return FALSE;
 }
 
+/* Devices are told the address, so it must be one that leads here. */
+static gboolean check_address(const char *address, GError **error)
+{
+	struct in_addr parsed;
+
+	if (inet_pton(AF_INET, address, &parsed) != 1 || parsed.s_addr != htonl(INADDR_ANY))
+		return TRUE;
+	g_set_error(error, BASE_ERROR, BASE_ERROR_INVALID,
+		    "%s stands for every address, but --listen is also what devices are told: "
+		    "give the one of this machine that they can reach",
+		    address);
+	return FALSE;
+}
+
+static gboolean check_distinct(CmdPorts *ports, GError **error)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(listeners); i++)
+		for (gsize j = 0; j < i; j++)
+			if (*port_of(ports, i) == *port_of(ports, j)) {
+				g_set_error(error, BASE_ERROR, BASE_ERROR_INVALID,
+					    "port %u is asked for twice, by %s and %s (ports once "
+					    "chosen are kept in ports.json): give each its own",
+					    *port_of(ports, i), listeners[j].option,
+					    listeners[i].option);
+				return FALSE;
+			}
+	return TRUE;
+}
+
 gboolean cmd_ports_choose(const char *folder, const char *address, const CmdPortWishes *wishes,
 			  CmdPorts *ports, GError **error)
 {
@@ -179,9 +208,13 @@ gboolean cmd_ports_choose(const char *folder, const char *address, const CmdPort
 		g_propagate_error(error, g_steal_pointer(&load_error));
 		return FALSE;
 	}
+	if (!check_address(address, error))
+		return FALSE;
 	for (gsize i = 0; i < G_N_ELEMENTS(listeners); i++)
 		if (!choose_one(address, i, wish_of(wishes, i), port_of(&chosen, i), error))
 			return FALSE;
+	if (!check_distinct(&chosen, error))
+		return FALSE;
 	if (!save(folder, &chosen, error))
 		return FALSE;
 	*ports = chosen;

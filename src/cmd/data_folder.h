@@ -29,7 +29,8 @@ typedef struct {
 /* Reads ports.json, applies `wishes`, chooses free ports on `address` for what is still open
  * (preferring the usual ones: 6443, 8883, 8443), writes the file if it changed. A wished port that
  * is taken is BASE_ERROR_BUSY with the remedy; a kept one is not tried here. With a wish of 0 a
- * kept port stays. */
+ * kept port stays. BASE_ERROR_INVALID for an address that is not this machine's or stands for all,
+ * and for one port wished twice. */
 gboolean cmd_ports_choose(const char *folder, const char *address, const CmdPortWishes *wishes,
 			  CmdPorts *ports, GError **error);
 

@@ -148,6 +148,15 @@ static gboolean read_form(Form *form)
 	return FALSE;
 }
 
+/* Prints and clears the error of one thing that was not got, so that the next has its own. */
+static gboolean tell(gboolean got, GError **error)
+{
+	if (!got)
+		cmd_fail("get", *error);
+	g_clear_error(error);
+	return got;
+}
+
 static CmdExit run(int argc, char **argv)
 {
 	g_autoptr(GPtrArray) resources = NULL;
@@ -165,6 +174,9 @@ static CmdExit run(int argc, char **argv)
 	if (!read_form(&get.form))
 		return cmd_usage_error("get", "-o takes wide, name or json, not '%s'",
 				       output_option);
+	if (all_namespaces_option && argc > 2)
+		return cmd_usage_error("get", "names are of one namespace: leave out -A, or '%s'",
+				       argv[2]);
 	resources = cmd_resources_parse(argv[1], &error);
 	if (resources == NULL || (client = cmd_connect(&error)) == NULL)
 		return cmd_fail("get", error);
@@ -175,12 +187,9 @@ static CmdExit run(int argc, char **argv)
 		const KubeResource *resource = g_ptr_array_index(resources, r);
 
 		if (argc == 2)
-			failed |= !get_kind(&get, resource, &error);
+			failed |= !tell(get_kind(&get, resource, &error), &error);
 		for (int i = 2; i < argc; i++)
-			failed |= !get_one(&get, resource, argv[i], &error);
-		if (error != NULL)
-			cmd_fail("get", error);
-		g_clear_error(&error);
+			failed |= !tell(get_one(&get, resource, argv[i], &error), &error);
 	}
 	if (get.form == FORM_JSON && !failed)
 		print_json(&get, argc == 3 && resources->len == 1);

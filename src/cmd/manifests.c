@@ -7,6 +7,9 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#define STANDARD_INPUT "-"
 
 struct CmdManifests {
 	GPtrArray *objects;   /* CmdManifest */
@@ -63,7 +66,10 @@ static void add_value(CmdManifests *manifests, const char *file, BaseYamlDocumen
 static void load_file(CmdManifests *manifests, const char *path, GPtrArray *faults)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GBytes) text = base_file_read(path, CMD_MANIFEST_MAX_BYTES, &error);
+	gboolean is_input = strcmp(path, STANDARD_INPUT) == 0;
+	g_autoptr(GBytes) text = is_input ? base_file_read_fd(STDIN_FILENO, "standard input",
+							      CMD_MANIFEST_MAX_BYTES, &error)
+					  : base_file_read(path, CMD_MANIFEST_MAX_BYTES, &error);
 	GPtrArray *documents;
 
 	documents = text == NULL ? NULL
@@ -130,7 +136,9 @@ CmdManifests *cmd_manifests_load(const char *const *paths, GPtrArray *faults)
 	for (; *paths != NULL; paths++) {
 		struct stat status;
 
-		if (stat(*paths, &status) != 0)
+		if (strcmp(*paths, STANDARD_INPUT) == 0)
+			load_file(manifests, *paths, faults);
+		else if (stat(*paths, &status) != 0)
 			g_ptr_array_add(faults,
 					g_strdup_printf("%s: %s", *paths, g_strerror(errno)));
 		else if (S_ISDIR(status.st_mode))

@@ -20,9 +20,9 @@ typedef struct {
 
 typedef struct CmdManifests CmdManifests;
 
-/* Loads files, and of folders all *.yaml, *.yml and *.json (not of their sub-folders), in order of
- * their names. Objects of a List are taken out. What cannot be read is told in `faults` (char *,
- * "file:line:column: …"), the rest goes on. Yours.
+/* Loads files ("-" is standard input), and of folders all *.yaml, *.yml and *.json (not of their
+ * sub-folders), in order of their names. Objects of a List are taken out. What cannot be read is
+ * told in `faults` (char *, "file:line:column: …"), the rest goes on. Yours.
  */
 CmdManifests *cmd_manifests_load(const char *const *paths, GPtrArray *faults);
 

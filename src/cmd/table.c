@@ -6,7 +6,7 @@
 /* One row a sub-command, in the order of help; rows of a group stand together. */
 static const CmdCommand *const table[] = {
 	&cmd_up,   &cmd_down,  &cmd_apply_command, &cmd_get,   &cmd_describe,   &cmd_delete,
-	&cmd_wait, &cmd_build, &cmd_push,          &cmd_flash, &cmd_completion,
+	&cmd_wait, &cmd_build, &cmd_push,          &cmd_flash, &cmd_completion, &cmd_man,
 };
 
 const CmdCommand *const *cmd_commands(gsize *n_commands)

@@ -1,5 +1,7 @@
 #include "cmd/table_print.h"
 
+#include "cmd/text.h"
+
 #include "kube/error.h"
 
 #include <string.h>
@@ -38,7 +40,7 @@ json_t *cmd_table_get(KubeClient *client, const char *path, GError **error)
 static char *cell_text(const json_t *cell)
 {
 	if (json_is_string(cell))
-		return g_strdup(json_string_value(cell));
+		return cmd_text_printable(json_string_value(cell), FALSE);
 	if (cell == NULL || json_is_null(cell))
 		return g_strdup("");
 	return base_json_dump(cell, NULL);

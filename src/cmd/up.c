@@ -5,7 +5,7 @@
 #include "cmd/wait.h"
 
 #include "base/clock.h"
-#include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "kube/config.h"
 #include "model/kinds.h"
@@ -28,6 +28,7 @@ static char *data_option, *listen_option, *artefacts_option;
 static char **file_options;
 static int port_option = -1, broker_port_option = -1, artefact_port_option = -1;
 static int timeout_option = DEFAULT_TIMEOUT_S;
+static char *output_option;
 static gboolean detach_option, wait_option, verbose_option;
 
 static const GOptionEntry options[] = {
@@ -49,6 +50,8 @@ static const GOptionEntry options[] = {
 	 "return only once everything applied is Ready", NULL},
 	{"timeout", 0, 0, G_OPTION_ARG_INT, &timeout_option,
 	 "how long --wait waits, in seconds (default 120)", "SECONDS"},
+	{"output", 'o', 0, G_OPTION_ARG_STRING, &output_option,
+	 "json: where everything is, for scripts", "json"},
 	{"verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose_option, "log more", NULL},
 	G_OPTION_ENTRY_NULL,
 };
@@ -90,6 +93,21 @@ static gboolean on_renewal(gpointer plane)
 
 /* --- what a person reads --- */
 
+static void print_json(const char *folder, const char *address, const ControlPlane *plane)
+{
+	const CmdPorts *ports = control_plane_ports(plane);
+	g_autofree char *api = g_strdup_printf("https://%s:%u", address, ports->api);
+	g_autofree char *broker = g_strdup_printf("mqtts://%s:%u", address, ports->broker);
+	g_autofree char *artefacts = g_strdup_printf("https://%s:%u", address, ports->artefacts);
+	g_autoptr(json_t) all =
+		json_pack("{s:s, s:i, s:s, s:s, s:s, s:s}", "data", folder, "pid", (int)getpid(),
+			  "kubeconfig", control_plane_kubeconfig(plane), "api", api, "broker",
+			  broker, "artefacts", artefacts);
+	g_autofree char *text = base_json_dump(all, NULL);
+
+	puts(text);
+}
+
 static void print_where(const char *folder, const char *address, const ControlPlane *plane)
 {
 	const CmdPorts *ports = control_plane_ports(plane);
@@ -104,7 +122,6 @@ static void print_where(const char *folder, const char *address, const ControlPl
 	       folder, (int)(times.total_us / 1000), (int)(times.broker_us / 1000), address,
 	       ports->api, address, ports->broker, address, ports->artefacts,
 	       control_plane_kubeconfig(plane), control_plane_kubeconfig(plane));
-	fflush(stdout);
 }
 
 /* --- -f and --wait --- */
@@ -131,29 +148,65 @@ static GPtrArray *those_that_get_ready(const GPtrArray *applied)
 	return ours;
 }
 
-static CmdExit apply_files(const char *folder)
+/* What is done once everything runs, on a thread of its own: signals are obeyed meanwhile. */
+typedef struct {
+	const char *folder;
+	int report_fd; /* or -1 */
+	KubeClient *client;
+	GThread *thread;
+} FirstApply;
+
+static CmdExit apply_files(KubeClient *client)
 {
 	g_autoptr(GPtrArray) applied =
 		g_ptr_array_new_with_free_func((GDestroyNotify)cmd_object_free);
 	g_autoptr(GPtrArray) ours = NULL;
-	g_autoptr(KubeClient) client = NULL;
-	g_autoptr(GError) error = NULL;
-	gboolean all_applied;
 
-	if (file_options == NULL)
-		return CMD_DONE;
-	client = own_client(folder, &error);
-	if (client == NULL)
-		return cmd_fail("up", error);
-	all_applied = cmd_apply(client, (const char *const *)file_options, "default", detach_option,
-				applied);
-	if (!wait_option)
-		return all_applied ? CMD_DONE : CMD_FAILED;
-	ours = those_that_get_ready(applied);
-	if (!all_applied)
+	if (!cmd_apply(client, (const char *const *)file_options, "default",
+		       detach_option || output_option != NULL, applied))
 		return CMD_FAILED;
+	if (!wait_option)
+		return CMD_DONE;
+	ours = those_that_get_ready(applied);
 	return cmd_wait_for(client, ours, MODEL_CONDITION_READY,
 			    base_clock_monotonic_us() + (gint64)timeout_option * G_USEC_PER_SEC);
+}
+
+static gpointer first_apply_work(gpointer data)
+{
+	FirstApply *first = data;
+	CmdExit exit = first->client == NULL ? CMD_DONE : apply_files(first->client);
+
+	if (exit == CMD_NOT_READY)
+		g_printerr("espalier up: not everything is Ready after %d s; the control plane "
+			   "goes on: look again with `espalier wait`, or end it with `espalier "
+			   "down --data %s`\n",
+			   timeout_option, first->folder);
+	if (first->report_fd >= 0)
+		cmd_detach_report(first->report_fd, first->folder, exit);
+	malloc_trim(0);
+	return NULL;
+}
+
+static gboolean first_apply_start(FirstApply *first, GError **error)
+{
+	if (file_options != NULL) {
+		first->client = own_client(first->folder, error);
+		if (first->client == NULL)
+			return FALSE;
+	}
+	first->thread = g_thread_new("first-apply", first_apply_work, first);
+	return TRUE;
+}
+
+/* What is applied is; what is under way ends. */
+static void first_apply_end(FirstApply *first)
+{
+	if (first->client != NULL)
+		kube_client_cancel(first->client);
+	if (first->thread != NULL)
+		g_thread_join(first->thread);
+	kube_client_free(first->client);
 }
 
 /* --- the process --- */
@@ -178,10 +231,10 @@ static CmdExit serve(const char *folder, const char *address, int report_fd)
 		.ports = {port_option, broker_port_option, artefact_port_option},
 	};
 	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+	FirstApply first = {.folder = folder, .report_fd = report_fd};
 	ControlPlane *plane;
 	g_autoptr(GError) error = NULL;
 	gboolean used = FALSE;
-	CmdExit exit;
 
 	settle_process();
 	plane = control_plane_start(&plane_options, &used, &error);
@@ -192,15 +245,17 @@ static CmdExit serve(const char *folder, const char *address, int report_fd)
 	g_unix_signal_add(SIGTERM, on_signal, loop);
 	g_unix_signal_add(SIGINT, on_signal, loop);
 	g_timeout_add_seconds(RENEW_INTERVAL_S, on_renewal, plane);
-	print_where(folder, address, plane);
-	exit = apply_files(folder);
-	if (report_fd >= 0)
-		cmd_detach_report(report_fd, folder, exit);
-	malloc_trim(0);
-	g_main_loop_run(loop);
+	if (output_option != NULL)
+		print_json(folder, address, plane);
+	else
+		print_where(folder, address, plane);
+	fflush(stdout);
+	if (first_apply_start(&first, &error))
+		g_main_loop_run(loop);
 	arm_the_end();
+	first_apply_end(&first);
 	control_plane_free(plane);
-	return CMD_DONE;
+	return error == NULL ? CMD_DONE : cmd_fail("up", error);
 }
 
 static gboolean ports_are_valid(void)
@@ -227,6 +282,10 @@ static CmdExit run(int argc, char **argv)
 				       argv[1]);
 	if (!ports_are_valid())
 		return cmd_usage_error("up", "a port is a number from 0 to 65535");
+	if (output_option != NULL && strcmp(output_option, "json") != 0)
+		return cmd_usage_error("up", "-o takes json, not '%s'", output_option);
+	if (!cmd_timeout_check("up", timeout_option, &exit))
+		return exit;
 	folder = cmd_data_folder(data_option);
 	address = listen_option != NULL ? listen_option : "127.0.0.1";
 	if (detach_option && !cmd_detach(&report_fd, &exit))
@@ -238,10 +297,11 @@ const CmdCommand cmd_up = {
 	.name = "up",
 	.group = "One machine",
 	.summary = "run the whole control plane here: API, broker, artefacts, controllers",
-	.usage = "[-f FILE|DIR] [--data DIR] [--detach [--wait]]",
-	.examples = "  espalier up -f samples/greenhouse\n"
-		    "  espalier up --detach --wait -f samples/greenhouse\n"
-		    "  espalier up --data ~/greenhouse --listen 192.168.1.10\n",
+	.usage = "[-f FILE|DIR] [--data DIR] [--detach [--wait]] [-o json]",
+	.examples =
+		"  espalier up -f samples/greenhouse\n"
+		"  espalier up --detach --wait -f samples/greenhouse\n"
+		"  espalier up --data ~/greenhouse --listen \"$(hostname -I | cut -d' ' -f1)\"\n",
 	.options = options,
 	.run = run,
 };

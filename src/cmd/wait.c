@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "cmd/commands.h"
 #include "cmd/connect.h"
+#include "cmd/progress.h"
 #include "cmd/resources.h"
 #include "kube/conditions.h"
 
@@ -57,36 +58,82 @@ static void tell(const CmdObject *object, const json_t *now, const char *conditi
 		   kube_condition_message(status, condition));
 }
 
+gboolean cmd_timeout_check(const char *command, int timeout_s, CmdExit *exit)
+{
+	if (timeout_s >= 0 && timeout_s <= CMD_TIMEOUT_MAX_S)
+		return TRUE;
+	*exit = cmd_usage_error(command, "--timeout takes seconds from 0 to %d, not %d",
+				CMD_TIMEOUT_MAX_S, timeout_s);
+	return FALSE;
+}
+
+typedef enum {
+	LOOK_HOLDS,
+	LOOK_NOT_YET,
+	LOOK_FAULT,
+} Look;
+
+/* `now` is what was seen, yours. */
+static Look look(KubeClient *client, const CmdObject *object, const char *condition, json_t **now)
+{
+	g_autoptr(GError) error = NULL;
+
+	*now = kube_get(client, object->resource, object->name_space, object->name, &error);
+	if (*now != NULL)
+		return holds(*now, condition) ? LOOK_HOLDS : LOOK_NOT_YET;
+	if (object->may_vanish && g_error_matches(error, KUBE_ERROR, KUBE_ERROR_NOT_FOUND))
+		return LOOK_HOLDS;
+	if (!g_error_matches(error, KUBE_ERROR, KUBE_ERROR_CANCELLED))
+		cmd_fail("wait", error);
+	return LOOK_FAULT;
+}
+
+/* Looks at one object until it is as wanted, or time is up: LOOK_NOT_YET with `last`, yours. */
+static Look await(KubeClient *client, const CmdObject *object, const char *condition,
+		  gint64 deadline_us, json_t **last)
+{
+	for (;;) {
+		g_autoptr(json_t) now = NULL;
+		Look seen = look(client, object, condition, &now);
+
+		if (seen != LOOK_NOT_YET)
+			return seen;
+		if (base_clock_monotonic_us() >= deadline_us) {
+			*last = g_steal_pointer(&now);
+			return LOOK_NOT_YET;
+		}
+		g_usleep(POLL_US);
+	}
+}
+
 CmdExit cmd_wait_for(KubeClient *client, const GPtrArray *objects, const char *condition,
 		     gint64 deadline_us)
 {
-	guint told = 0, missing = 0;
+	g_autofree char *what = g_strdup_printf("waiting for %u to be %s", objects->len, condition);
+	CmdProgress progress;
+	guint missing = 0;
+	gboolean failed = FALSE;
 
-	for (guint i = 0; i < objects->len; i++) {
+	cmd_progress_begin(&progress);
+	for (guint i = 0; i < objects->len && !failed; i++) {
 		const CmdObject *object = g_ptr_array_index(objects, i);
+		g_autoptr(json_t) last = NULL;
+		Look seen;
 
-		for (;;) {
-			g_autoptr(GError) error = NULL;
-			g_autoptr(json_t) now = kube_get(client, object->resource,
-							 object->name_space, object->name, &error);
-
-			if (now == NULL) {
-				cmd_fail("wait", error);
-				return CMD_FAILED;
-			}
-			if (holds(now, condition))
-				break;
-			if (base_clock_monotonic_us() >= deadline_us) {
-				missing++;
-				if (told++ < TOLD_MAX)
-					tell(object, now, condition);
-				break;
-			}
-			g_usleep(POLL_US);
-		}
+		cmd_progress_show(&progress, what, i, objects->len);
+		seen = await(client, object, condition, deadline_us, &last);
+		failed = seen == LOOK_FAULT;
+		if (seen != LOOK_NOT_YET)
+			continue;
+		cmd_progress_end(&progress);
+		if (missing++ < TOLD_MAX)
+			tell(object, last, condition);
 	}
-	if (missing > told || missing > TOLD_MAX)
+	cmd_progress_end(&progress);
+	if (missing > TOLD_MAX)
 		g_printerr("… and %u more\n", missing - TOLD_MAX);
+	if (failed)
+		return CMD_FAILED;
 	return missing == 0 ? CMD_DONE : CMD_NOT_READY;
 }
 
@@ -144,8 +191,10 @@ static CmdExit run(int argc, char **argv)
 					       for_option);
 		condition = for_option + strlen(prefix);
 	}
-	if (argc < 2 || (!all_option && argc < 3))
-		return cmd_usage_error("wait", "name a kind, and names or --all");
+	if (argc < 2 || all_option != (argc == 2))
+		return cmd_usage_error("wait", "name a kind, and either names or --all");
+	if (!cmd_timeout_check("wait", timeout_option, &exit))
+		return exit;
 	resource = cmd_resource_find(argv[1]);
 	if (resource == NULL)
 		return cmd_usage_error("wait", "there is no kind '%s'", argv[1]);
@@ -154,7 +203,12 @@ static CmdExit run(int argc, char **argv)
 	    (all_option &&
 	     !list_all(client, resource, cmd_connect_namespace(client), objects, &error)))
 		return cmd_fail("wait", error);
-	for (int i = 2; !all_option && i < argc; i++)
+	if (all_option && objects->len == 0) {
+		g_printerr("espalier wait: there are no %s in namespace %s to wait for\n",
+			   resource->plural, cmd_connect_namespace(client));
+		return CMD_FAILED;
+	}
+	for (int i = 2; i < argc; i++)
 		g_ptr_array_add(objects,
 				cmd_object_new(resource, cmd_connect_namespace(client), argv[i]));
 	return cmd_wait_for(client, objects, condition,

@@ -29,6 +29,10 @@ static const struct {
 	 "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"uid\":\"u\"},\"data\":{"
 	 "\"a\":\"1\"}}",
 	 "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"data\":{\"a\":\"1\"}}", ""},
+	{"null where nothing is changes nothing",
+	 "{\"apiVersion\":\"x/v1\",\"kind\":\"Device\",\"spec\":{\"location\":null}}",
+	 "{\"apiVersion\":\"x/v1\",\"kind\":\"Device\",\"spec\":{}}",
+	 "{\"apiVersion\":\"x/v1\",\"kind\":\"Device\",\"spec\":{\"location\":null}}", ""},
 	{"a key that is no longer said goes",
 	 "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"data\":{\"a\":\"1\",\"b\":\"2\"}}",
 	 "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"data\":{\"a\":\"1\",\"b\":\"2\",\"c\":"

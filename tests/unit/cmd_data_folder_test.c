@@ -83,6 +83,42 @@ static void refuses_an_address_of_another_machine(void **state)
 	base_tree_remove(folder, NULL);
 }
 
+static void refuses_the_address_of_everything(void **state)
+{
+	g_autofree char *folder = make_folder();
+	g_autoptr(GError) error = NULL;
+	CmdPortWishes wishes = {0, 0, 0};
+	CmdPorts ports;
+
+	(void)state;
+	assert_false(cmd_ports_choose(folder, "0.0.0.0", &wishes, &ports, &error));
+	assert_non_null(strstr(error->message, "--listen is also what devices are told"));
+	base_tree_remove(folder, NULL);
+}
+
+/* Wished twice at once, and wished where another listener's is kept. */
+static void refuses_one_port_for_two_listeners(void **state)
+{
+	g_autofree char *folder = make_folder();
+	g_autoptr(GError) error = NULL;
+	CmdPortWishes free_ones = {0, 0, 0}, twice = {0, 0, 0}, kept = {-1, -1, -1};
+	CmdPorts ports;
+	int port;
+
+	(void)state;
+	close(listen_somewhere(&port));
+	twice.api = twice.broker = port;
+	assert_false(cmd_ports_choose(folder, "127.0.0.1", &twice, &ports, &error));
+	assert_true(g_error_matches(error, BASE_ERROR, BASE_ERROR_INVALID));
+	assert_non_null(strstr(error->message, "by --port and --broker-port"));
+	g_clear_error(&error);
+	assert_true(cmd_ports_choose(folder, "127.0.0.1", &free_ones, &ports, NULL));
+	kept.artefacts = ports.api;
+	assert_false(cmd_ports_choose(folder, "127.0.0.1", &kept, &ports, &error));
+	assert_non_null(strstr(error->message, "by --port and --artefact-port"));
+	base_tree_remove(folder, NULL);
+}
+
 static void refuses_a_damaged_file(void **state)
 {
 	g_autofree char *folder = make_folder();
@@ -119,6 +155,8 @@ int main(void)
 		cmocka_unit_test(keeps_ports_once_chosen),
 		cmocka_unit_test(refuses_a_wished_port_that_is_taken),
 		cmocka_unit_test(refuses_an_address_of_another_machine),
+		cmocka_unit_test(refuses_the_address_of_everything),
+		cmocka_unit_test(refuses_one_port_for_two_listeners),
 		cmocka_unit_test(refuses_a_damaged_file),
 		cmocka_unit_test(names_the_owner_of_a_folder_only_while_it_is_locked),
 	};
