@@ -24,6 +24,7 @@ static char *format_utc(gint64 wall_us, gboolean fraction)
 	gint64 seconds = wall_us / G_USEC_PER_SEC;
 	gint64 micros = wall_us % G_USEC_PER_SEC;
 	g_autoptr(GDateTime) utc = NULL;
+	g_autofree char *clock = NULL;
 	g_autofree char *text = NULL;
 
 	if (micros < 0) {
@@ -33,7 +34,9 @@ static char *format_utc(gint64 wall_us, gboolean fraction)
 	utc = g_date_time_new_from_unix_utc(seconds);
 	if (utc == NULL)
 		return g_strdup("1970-01-01T00:00:00Z");
-	text = g_date_time_format(utc, "%Y-%m-%dT%H:%M:%S");
+	/* GLib's %Y has no leading zeros, RFC 3339's year has four digits. */
+	clock = g_date_time_format(utc, "%m-%dT%H:%M:%S");
+	text = g_strdup_printf("%04d-%s", g_date_time_get_year(utc), clock);
 	if (fraction)
 		return g_strdup_printf("%s.%06dZ", text, (int)micros);
 	return g_strconcat(text, "Z", NULL);
@@ -53,11 +56,15 @@ gboolean base_clock_parse_time(const char *text, gint64 *wall_us)
 {
 	g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
 	g_autoptr(GDateTime) parsed = NULL;
+	g_autoptr(GDateTime) moment = NULL;
 
 	if (text == NULL || strlen(text) < strlen("2026-01-02T03:04:05Z") || text[10] != 'T')
 		return FALSE;
 	parsed = g_date_time_new_from_iso8601(text, utc);
-	if (parsed == NULL)
+	/* An offset can lead out of the years 1 to 9999, and then it could not be printed. */
+	if (parsed != NULL)
+		moment = g_date_time_to_utc(parsed);
+	if (moment == NULL)
 		return FALSE;
 	*wall_us =
 		g_date_time_to_unix(parsed) * G_USEC_PER_SEC + g_date_time_get_microsecond(parsed);

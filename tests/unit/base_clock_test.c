@@ -74,7 +74,8 @@ static void reads_durations_as_go_prints_them(void **state)
 
 static void reads_the_times_that_it_prints(void **state)
 {
-	static const gint64 times_us[] = {0, 1767323045000006, 4102444800000000, -1};
+	static const gint64 times_us[] = {0, 1767323045000006, 4102444800000000, -1,
+					  /* 0026-01-02T03:04:05Z */ -61346494555000000};
 
 	(void)state;
 	for (gsize i = 0; i < G_N_ELEMENTS(times_us); i++) {
@@ -88,8 +89,12 @@ static void reads_the_times_that_it_prints(void **state)
 
 static void refuses_what_is_no_time(void **state)
 {
-	static const char *const texts[] = {"", "yesterday", "2026-01-02", "2026-01-02 03:04:05Z",
-					    "2026-13-02T03:04:05Z"};
+	static const char *const texts[] = {"",
+					    "yesterday",
+					    "2026-01-02",
+					    "2026-01-02 03:04:05Z",
+					    "2026-13-02T03:04:05Z",
+					    "0001-01-01T00:00:00+14:00"};
 
 	(void)state;
 	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {

@@ -152,6 +152,11 @@ guint8 *posix_flash_read(const PosixFlash *flash, const EspPartition *partition,
 {
 	g_autofree guint8 *data = NULL;
 
+	if (partition->size_bytes == 0) {
+		g_set_error(error, BASE_ERROR, BASE_ERROR_INVALID, "%s: partition %s has no bytes",
+			    flash->name, partition->label);
+		return NULL;
+	}
 	if (partition->size_bytes > ESP_NVS_MAX_BYTES) {
 		g_set_error(error, BASE_ERROR, BASE_ERROR_TOO_LARGE,
 			    "%s: partition %s has 0x%x bytes, more than a chip's flash",
