@@ -72,10 +72,12 @@ static json_t *cell_type(const ApiColumn *column, const json_t *object, gint64 n
 
 static json_t *cell_data(const ApiColumn *column, const json_t *object, gint64 now_us)
 {
+	gsize n_keys = json_object_size(json_object_get(object, "data")) +
+		       json_object_size(json_object_get(object, "binaryData"));
+
 	(void)column;
 	(void)now_us;
-	return json_integer((json_int_t)(json_object_size(json_object_get(object, "data")) +
-					 json_object_size(json_object_get(object, "binaryData"))));
+	return json_integer((json_int_t)n_keys);
 }
 
 /* --- events, as core/v1 --- */

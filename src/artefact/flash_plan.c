@@ -117,16 +117,16 @@ static gboolean check_overlap(const ArtefactFlashPlan *plan, GError **error)
 {
 	for (guint i = 0; i < plan->parts->len; i++) {
 		const ArtefactFlashPart *part = plan->parts->pdata[i];
-		const ArtefactFlashPart *next =
-			i + 1 < plan->parts->len ? plan->parts->pdata[i + 1] : NULL;
+		gboolean is_last = i + 1 == plan->parts->len;
+		const ArtefactFlashPart *next = is_last ? NULL : plan->parts->pdata[i + 1];
+		guint64 limit = is_last ? plan->flash_bytes : next->offset_bytes;
 		guint64 end = (guint64)part->offset_bytes + part->room_bytes;
 
-		if (g_bytes_get_size(part->bytes) <= part->room_bytes &&
-		    end <= (next != NULL ? next->offset_bytes : plan->flash_bytes))
+		if (g_bytes_get_size(part->bytes) <= part->room_bytes && end <= limit)
 			continue;
 		g_set_error(error, ARTEFACT_ERROR, ARTEFACT_ERROR_OVERLAP,
 			    "'%s' at 0x%x does not fit before %s", part->name, part->offset_bytes,
-			    next != NULL ? next->name : "the end of the flash");
+			    is_last ? "the end of the flash" : next->name);
 		return FALSE;
 	}
 	return TRUE;

@@ -369,10 +369,10 @@ static void on_request(HttpExchange *x, gpointer user_data)
 	else if (!parse_route(http_exchange_path(x), &route) ||
 		 (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0))
 		reply_not_found(x);
-	else if (route.device != NULL)
-		serve_config(server, x, &route);
-	else
+	else if (route.hash != NULL)
 		serve_file(server, x, &route);
+	else
+		serve_config(server, x, &route);
 }
 
 ArtefactServer *artefact_server_new(const HttpServerOptions *http,
