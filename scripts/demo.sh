@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Grows samples/greenhouse in a fresh temporary folder on free ports: control plane, broker, ten host devices with their
 # own configuration and credentials; shows them come online, prints the table, stops everything.
-#   KEEP=1 leaves the folder behind.
+#   KEEP=1 leaves the folder behind. ESPALIER_BINARY_DIR: where the programs are (default: build/).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-espalier=$PWD/build/espalier
-device=$PWD/build/espalier-device
+espalier=${ESPALIER_BINARY_DIR:-$PWD/build}/espalier
+device=${ESPALIER_BINARY_DIR:-$PWD/build}/espalier-device
 work=$(mktemp -d "${TMPDIR:-/tmp}/espalier-demo.XXXXXX")
 devices_pid=
 
@@ -19,7 +19,7 @@ finish() {
 	if [ -n "$devices_pid" ] && kill -TERM "$devices_pid" 2>/dev/null; then wait "$devices_pid" || true; fi
 	"$espalier" down --data "$work/state" >/dev/null 2>&1 || true
 	if [ "${KEEP:-0}" = 1 ]; then echo "everything is in $work"
-	elif [ "$status" -eq 0 ]; then rm -rf "$work"
+	elif [ "$status" -eq 0 ] || [ "$status" -gt 128 ]; then rm -rf "$work" # done, or interrupted
 	else echo "the demonstration failed; its folder is $work" >&2
 	fi
 	exit "$status"

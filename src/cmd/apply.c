@@ -138,10 +138,8 @@ static void note(Apply *apply, const KubeResource *resource, const char *name_sp
 	g_mutex_unlock(&apply->mutex);
 }
 
-static void apply_one(gpointer data, gpointer user_data)
+static void apply_one(Apply *apply, const CmdManifest *manifest)
 {
-	const CmdManifest *manifest = data;
-	Apply *apply = user_data;
 	const char *name = base_json_get_string(manifest->object, "metadata", "name", NULL);
 	const char *name_space =
 		base_json_get_string(manifest->object, "metadata", "namespace", NULL);
@@ -165,11 +163,44 @@ static void apply_one(gpointer data, gpointer user_data)
 		note(apply, resource, name_space, name, done);
 }
 
+/* Manifests that may be applied in any order, and the next to be taken. */
+typedef struct {
+	Apply *apply;
+	GPtrArray *manifests;
+	gint next;
+} Batch;
+
+static gpointer apply_batch(gpointer data)
+{
+	Batch *batch = data;
+
+	for (;;) {
+		gint i = g_atomic_int_add(&batch->next, 1);
+
+		if (i >= (gint)batch->manifests->len)
+			return NULL;
+		apply_one(batch->apply, g_ptr_array_index(batch->manifests, i));
+	}
+}
+
+/* On as many threads as are of use, which have ended when it returns. */
+static void apply_at_once(Apply *apply, GPtrArray *manifests)
+{
+	Batch batch = {.apply = apply, .manifests = manifests};
+	GThread *threads[THREADS];
+	guint n_threads = MIN((guint)THREADS, manifests->len);
+
+	for (guint i = 0; i < n_threads; i++)
+		threads[i] = g_thread_new("apply", apply_batch, &batch);
+	for (guint i = 0; i < n_threads; i++)
+		g_thread_join(threads[i]);
+}
+
 /* All objects of one kind at once, kind after kind. */
 static void apply_in_order(Apply *apply, const GPtrArray *objects)
 {
 	for (gsize o = 0; o < G_N_ELEMENTS(order); o++) {
-		GThreadPool *pool = g_thread_pool_new(apply_one, apply, THREADS, FALSE, NULL);
+		g_autoptr(GPtrArray) batch = g_ptr_array_new();
 
 		for (guint i = 0; i < objects->len; i++) {
 			CmdManifest *manifest = g_ptr_array_index(objects, i);
@@ -178,9 +209,9 @@ static void apply_in_order(Apply *apply, const GPtrArray *objects)
 				    base_json_get_string(manifest->object, "apiVersion", NULL),
 				    base_json_get_string(manifest->object, "kind", NULL)) ==
 			    order[o])
-				g_thread_pool_push(pool, manifest, NULL);
+				g_ptr_array_add(batch, manifest);
 		}
-		g_thread_pool_free(pool, FALSE, TRUE);
+		apply_at_once(apply, batch);
 	}
 }
 
@@ -305,9 +336,10 @@ const CmdCommand cmd_apply_command = {
 	.name = "apply",
 	.group = "Fleet",
 	.summary = "create or change objects out of manifests",
-	.usage = "-f FILE|DIR [--dry-run]",
-	.examples = "  espalier apply -f samples/greenhouse\n  espalier apply -f my-fleet.yaml "
-		    "--dry-run\n",
+	.usage = "-f FILE|DIR|- [--dry-run]",
+	.examples = "  espalier apply -f samples/greenhouse\n"
+		    "  espalier apply -f samples/greenhouse --dry-run\n"
+		    "  espalier apply -f - < samples/greenhouse/groups.yaml\n",
 	.options = options,
 	.run = run,
 };

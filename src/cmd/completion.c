@@ -5,7 +5,8 @@
 
 static void print_bash_options(const CmdCommand *command)
 {
-	printf("\t\t%s) words=\"--help", command->name);
+	printf("\t\t%s) words=\"--help%s", command->name,
+	       command == &cmd_completion ? " bash zsh" : "");
 	for (const GOptionEntry *option = command->options;
 	     option != NULL && option->long_name != NULL; option++)
 		if (option->long_name[0] != '\0' && !(option->flags & G_OPTION_FLAG_HIDDEN))
@@ -70,7 +71,7 @@ const CmdCommand cmd_completion = {
 	.group = "Help",
 	.summary = "print completion for a shell",
 	.usage = "bash|zsh",
-	.examples = "  espalier completion bash > "
-		    "~/.local/share/bash-completion/completions/espalier\n",
+	.examples = "  source <(espalier completion bash)\n"
+		    "  espalier completion zsh > _espalier   # into a folder of your fpath\n",
 	.run = run,
 };

@@ -5,9 +5,44 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* Of the parent, while it waits: whoever interrupts the start wants no end of it left behind. */
+static volatile sig_atomic_t starting_child;
+
+static void pass_on(int signal_number)
+{
+	(void)signal_number;
+	if (starting_child > 0)
+		kill((pid_t)starting_child, SIGTERM);
+}
+
+static void pass_signals_on(pid_t child)
+{
+	struct sigaction action = {.sa_handler = pass_on};
+
+	starting_child = child;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+}
+
+/* Holds back what would end the caller, until both processes know what to do with it. Returns the
+ * mask as it was. */
+static sigset_t hold_signals(void)
+{
+	sigset_t held, before;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGINT);
+	sigaddset(&held, SIGTERM);
+	sigaddset(&held, SIGHUP);
+	sigprocmask(SIG_BLOCK, &held, &before);
+	return before;
+}
 
 /* The child's report, or, if it ended without one, its exit status. */
 static CmdExit await_report(int fd, pid_t child)
@@ -29,10 +64,12 @@ static CmdExit await_report(int fd, pid_t child)
 
 gboolean cmd_detach(int *report_fd, CmdExit *exit)
 {
+	sigset_t mask = hold_signals();
 	int ends[2];
 	pid_t child;
 
 	if (pipe2(ends, O_CLOEXEC) != 0 || (child = fork()) < 0) {
+		sigprocmask(SIG_SETMASK, &mask, NULL);
 		g_printerr("espalier: cannot start a process: %s\n", g_strerror(errno));
 		*exit = CMD_FAILED;
 		return FALSE;
@@ -40,10 +77,13 @@ gboolean cmd_detach(int *report_fd, CmdExit *exit)
 	if (child == 0) {
 		close(ends[0]);
 		setsid();
+		sigprocmask(SIG_SETMASK, &mask, NULL);
 		*report_fd = ends[1];
 		return TRUE;
 	}
 	close(ends[1]);
+	pass_signals_on(child);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 	*exit = await_report(ends[0], child);
 	return FALSE;
 }

@@ -316,10 +316,9 @@ const CmdCommand cmd_flash = {
 	.group = "Build and flash",
 	.summary = "write a host device's flash file: table, firmware, its configuration",
 	.usage = "DEVICE --to FILE [--config FILE] [--bundle DIR] [-o json]",
-	.examples =
-		"  espalier flash probe-11 --to probe-11.flash\n"
-		"  espalier flash probe-11 --to probe-11.flash --config out/probe-11/config.bin "
-		"--bundle bundle\n",
+	.examples = "  espalier flash probe-1 --to probe-1.flash\n"
+		    "  espalier flash probe-1 --to probe-1.flash --config out/probe-1/config.bin "
+		    "--bundle bundle\n",
 	.options = options,
 	.run = run,
 };

@@ -4,21 +4,25 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Text for roff: what it would take as its own is escaped. */
+/* Text for roff: what it would take as its own is escaped, and so is what is not ASCII. */
 static void print_text(const char *text)
 {
 	gboolean starts_line = TRUE;
 
-	for (const char *at = text; *at != '\0'; at++) {
-		if (starts_line && (*at == '.' || *at == '\''))
+	for (const char *at = text; *at != '\0'; at = g_utf8_next_char(at)) {
+		gunichar c = g_utf8_get_char(at);
+
+		if (starts_line && (c == '.' || c == '\''))
 			fputs("\\&", stdout);
-		if (*at == '\\')
+		if (c == '\\')
 			fputs("\\e", stdout);
-		else if (*at == '-')
+		else if (c == '-')
 			fputs("\\-", stdout);
+		else if (c > G_MAXINT8)
+			printf("\\[u%04X]", c);
 		else
-			putchar(*at);
-		starts_line = *at == '\n';
+			putchar((int)c);
+		starts_line = c == '\n';
 	}
 }
 
@@ -79,7 +83,7 @@ static void print_page(void)
 	     ".TP\n.B XDG_STATE_HOME\nits folder espalier is the default of \\-\\-data "
 	     "(else ~/.local/state/espalier)\n"
 	     ".TP\n.B NO_COLOR\nno colours, also on a terminal\n"
-	     ".SH SEE ALSO\n.BR espalier\\-device (1),\n.BR kubectl (1)");
+	     ".SH SEE ALSO\nespalier\\-device \\-\\-help,\n.BR kubectl (1)");
 }
 
 static CmdExit run(int argc, char **argv)
