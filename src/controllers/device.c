@@ -153,9 +153,15 @@ static DeviceStep check_references(DeviceRound *round)
 
 static void judge_firmware(DeviceRound *round)
 {
-	const json_t *class_status = round->class == NULL ? NULL : round->class->status;
 	json_t *firmware = base_json_ensure_object(round->status, "firmware");
+	const json_t *class_status;
 
+	if (round->class == NULL) {
+		device_block(round, MODEL_CONDITION_FIRMWARE_READY, MODEL_REASON_CLASS_NOT_FOUND,
+			     "DeviceClass '%s' is not there", round->device->class_name);
+		return;
+	}
+	class_status = round->class->status;
 	if (kube_condition_is_true(class_status, MODEL_CONDITION_FIRMWARE_READY)) {
 		const char *version =
 			base_json_get_string(class_status, "firmware", "version", NULL);
@@ -165,10 +171,7 @@ static void judge_firmware(DeviceRound *round)
 			    "version %s of class '%s'", version, round->class->meta.name);
 		return;
 	}
-	if (round->class == NULL)
-		device_block(round, MODEL_CONDITION_FIRMWARE_READY, MODEL_REASON_CLASS_NOT_FOUND,
-			     "DeviceClass '%s' is not there", round->device->class_name);
-	else if (kube_condition_find(class_status, MODEL_CONDITION_FIRMWARE_READY) == NULL)
+	if (kube_condition_find(class_status, MODEL_CONDITION_FIRMWARE_READY) == NULL)
 		device_block(round, MODEL_CONDITION_FIRMWARE_READY, MODEL_REASON_PROGRESSING,
 			     "class '%s' has not been looked at yet", round->class->meta.name);
 	else

@@ -140,7 +140,7 @@ int http_listen_unix(const char *path, GError **error)
 
 guint16 http_listener_port(int fd)
 {
-	SocketAddress address;
+	SocketAddress address = {0};
 	socklen_t size = sizeof address;
 
 	if (getsockname(fd, &address.any, &size) != 0)

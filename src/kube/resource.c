@@ -8,7 +8,8 @@
 
 #define OURS(plural_, kind_)                                                                       \
 	{                                                                                          \
-		.group = MODEL_GROUP, .version = MODEL_VERSION, .plural = plural_, .kind = kind_   \
+		.group = MODEL_GROUP, .version = MODEL_VERSION, .plural = (plural_),               \
+		.kind = (kind_)                                                                    \
 	}
 
 const KubeResource kube_devices = OURS("devices", MODEL_KIND_DEVICE);
