@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "esp/nvs_csv.h"
 #include "model/kinds.h"
+#include "model/secret.h"
 
 #include <string.h>
 
@@ -22,19 +23,6 @@ enum {
 };
 
 /* ---- Credentials of an earlier build ---- */
-
-static char *decoded(const json_t *secret, const char *key)
-{
-	const char *text = base_json_get_string(secret, "stringData", key, NULL);
-	const char *base64 = base_json_get_string(secret, "data", key, NULL);
-	g_autofree guchar *bytes = NULL;
-	gsize size_bytes = 0;
-
-	if (text != NULL || base64 == NULL)
-		return g_strdup(text);
-	bytes = g_base64_decode(base64, &size_bytes);
-	return g_strndup((const char *)bytes, size_bytes);
-}
 
 char *cmd_build_password(const char *folder, const char *device, GError **error)
 {
@@ -53,8 +41,8 @@ char *cmd_build_password(const char *folder, const char *device, GError **error)
 	secret = base_yaml_parse(g_bytes_get_data(file, NULL), g_bytes_get_size(file), path, error);
 	if (secret == NULL)
 		return NULL;
-	username = decoded(secret, MODEL_SECRET_KEY_USERNAME);
-	password = decoded(secret, MODEL_SECRET_KEY_PASSWORD);
+	username = model_secret_text(secret, MODEL_SECRET_KEY_USERNAME);
+	password = model_secret_text(secret, MODEL_SECRET_KEY_PASSWORD);
 	if (g_strcmp0(username, device) == 0 && password != NULL && password[0] != '\0')
 		return password;
 	base_secret_free(password);

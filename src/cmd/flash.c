@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "kube/error.h"
 #include "model/kinds.h"
+#include "model/secret.h"
 #include "wire/mac.h"
 
 #include <stdio.h>
@@ -50,22 +51,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Flash, flash_clear)
 
 /* --- from the server --- */
 
-/* The bytes of a Secret's key. Yours, or NULL. */
-static GBytes *secret_bytes(const json_t *secret, const char *key)
-{
-	const char *text = base_json_get_string(secret, "data", key, NULL);
-	gsize size = 0;
-	guchar *bytes;
-
-	if (text == NULL)
-		return NULL;
-	bytes = g_base64_decode(text, &size);
-	return g_bytes_new_take(bytes, size);
-}
-
 static gboolean config_matches(GBytes *config, const json_t *secret)
 {
-	g_autoptr(GBytes) wanted = secret_bytes(secret, MODEL_SECRET_KEY_CONFIG_SHA256);
+	g_autoptr(GBytes) wanted = model_secret_bytes(secret, MODEL_SECRET_KEY_CONFIG_SHA256);
 	g_autofree char *actual = base_sha256_hex_of_bytes(config);
 
 	return wanted != NULL && g_bytes_get_size(wanted) >= BASE_SHA256_HEX_CHARS &&
@@ -95,7 +83,7 @@ static GBytes *fetch_config(KubeClient *client, const char *device, GError **err
 		return NULL;
 	}
 	g_clear_error(&inner);
-	config = secret_bytes(secret, MODEL_SECRET_KEY_CONFIG);
+	config = model_secret_bytes(secret, MODEL_SECRET_KEY_CONFIG);
 	if (config != NULL && config_matches(config, secret))
 		return config;
 	if (config != NULL)

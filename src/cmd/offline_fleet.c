@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/timezone.h"
 #include "model/kinds.h"
+#include "model/secret.h"
 
 #include <string.h>
 
@@ -191,19 +192,11 @@ static gboolean endpoint_ca(const CmdOfflineFleet *fleet, const ModelDeviceClust
 	static const char key[] = "ca.crt";
 	const char *name = cluster->endpoint_ca_secret;
 	g_autoptr(json_t) secret = NULL;
-	const char *base64;
-	gsize size_bytes = 0;
 
 	if (name == NULL)
 		return TRUE;
 	secret = look_up("Secret", cluster->meta.namespace, name, (gpointer)fleet);
-	*ca_pem = g_strdup(base_json_get_string(secret, "stringData", key, NULL));
-	base64 = base_json_get_string(secret, "data", key, NULL);
-	if (*ca_pem == NULL && base64 != NULL) {
-		g_autofree guchar *bytes = g_base64_decode(base64, &size_bytes);
-
-		*ca_pem = g_strndup((const char *)bytes, size_bytes);
-	}
+	*ca_pem = model_secret_text(secret, key);
 	if (*ca_pem != NULL)
 		return TRUE;
 	g_set_error(error, MODEL_ERROR,

@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "controllers/secret_data.h"
+#include "model/secret.h"
 
 #include <string.h>
 
@@ -100,7 +101,7 @@ static gboolean ensure_own(World *world, const ModelDeviceCluster *cluster,
 		return FALSE;
 	}
 	if (secret != NULL)
-		credentials->password = secret_data_string(secret, "password");
+		credentials->password = model_secret_text(secret, "password");
 	if (credentials->password == NULL)
 		credentials->password = base_random_password();
 	wanted = own_secret(world, cluster, credentials);

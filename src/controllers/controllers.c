@@ -3,8 +3,8 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "controllers/reach.h"
-#include "controllers/secret_data.h"
 #include "controllers/world.h"
+#include "model/secret.h"
 
 #include <string.h>
 
@@ -248,7 +248,7 @@ char *controllers_device_login(Controllers *controllers, const char *name_space,
 	    base_json_get_bool(object, FALSE, "spec", "suspended", NULL))
 		return NULL;
 	secret = device_secret(world, name_space, device);
-	known = secret == NULL ? NULL : secret_data_string(secret, MODEL_SECRET_KEY_PASSWORD);
+	known = secret == NULL ? NULL : model_secret_text(secret, MODEL_SECRET_KEY_PASSWORD);
 	right = base_secret_equal(known, password);
 	base_secret_free(known);
 	return right ? g_strdup(base_json_get_string(object, "spec", "deviceClassReference", "name",
@@ -261,5 +261,5 @@ GBytes *controllers_device_config(Controllers *controllers, const char *name_spa
 {
 	g_autoptr(json_t) secret = device_secret(&controllers->world, name_space, device);
 
-	return secret == NULL ? NULL : secret_data_bytes(secret, MODEL_SECRET_KEY_CONFIG);
+	return secret == NULL ? NULL : model_secret_bytes(secret, MODEL_SECRET_KEY_CONFIG);
 }

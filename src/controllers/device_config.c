@@ -8,6 +8,7 @@
 #include "base/timezone.h"
 #include "controllers/secret_data.h"
 #include "model/plan.h"
+#include "model/secret.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -49,10 +50,10 @@ DeviceStep device_load_secret(DeviceRound *round, GError **error)
 	}
 	base_json_set_string(round->status, "secretName", name);
 	if (round->secret != NULL) {
-		username = secret_data_string(round->secret, MODEL_SECRET_KEY_USERNAME);
+		username = model_secret_text(round->secret, MODEL_SECRET_KEY_USERNAME);
 		if (g_strcmp0(username, round->device->meta.name) == 0)
 			round->password =
-				secret_data_string(round->secret, MODEL_SECRET_KEY_PASSWORD);
+				model_secret_text(round->secret, MODEL_SECRET_KEY_PASSWORD);
 	}
 	if (round->password == NULL) {
 		round->password = base_random_password();
@@ -139,8 +140,8 @@ static ModelPlan *plan(DeviceRound *round, GError **error)
 /* TRUE if the Secret's outputs are those of `inputs_hash` and nobody changed them. */
 static gboolean is_current(const json_t *secret, const char *inputs_hash)
 {
-	g_autoptr(GBytes) image = secret_data_bytes(secret, MODEL_SECRET_KEY_CONFIG);
-	g_autofree char *claimed = secret_data_string(secret, MODEL_SECRET_KEY_CONFIG_SHA256);
+	g_autoptr(GBytes) image = model_secret_bytes(secret, MODEL_SECRET_KEY_CONFIG);
+	g_autofree char *claimed = model_secret_text(secret, MODEL_SECRET_KEY_CONFIG_SHA256);
 	g_autofree char *actual = NULL;
 
 	if (image == NULL || claimed == NULL ||

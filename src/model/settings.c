@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "model/error.h"
 #include "model/kinds.h"
+#include "model/secret.h"
 #include "model/settings_value.h"
 #include "wire/nvs_names.h"
 
@@ -136,12 +137,12 @@ static json_t *look_up(const ModelLayer *layer, const char *kind, const char *na
 /* The bytes of a key: stringData and a ConfigMap's data are text, the others base64. */
 static GBytes *bytes_of(const json_t *object, const char *kind, const char *key)
 {
-	gboolean is_secret = strcmp(kind, "Secret") == 0;
-	const char *text =
-		base_json_get_string(object, is_secret ? "stringData" : "data", key, NULL);
-	const char *base64 =
-		base_json_get_string(object, is_secret ? "data" : "binaryData", key, NULL);
+	const char *text, *base64;
 
+	if (strcmp(kind, "Secret") == 0)
+		return model_secret_bytes(object, key);
+	text = base_json_get_string(object, "data", key, NULL);
+	base64 = base_json_get_string(object, "binaryData", key, NULL);
 	if (text != NULL)
 		return g_bytes_new(text, strlen(text));
 	return base64 != NULL ? model_base64_decode(base64) : NULL;
