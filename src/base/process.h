@@ -6,8 +6,9 @@
  * SIGTERM. Every function may be called from any thread, except where a callback says otherwise.
  *
  * Between fork and exec a child makes only async-signal-safe calls; it gets default signal
- * handlers, an empty signal mask, and no descriptor but those it was given. Secrets do not belong
- * into arguments or the environment: others can read the first and crash reports the second. */
+ * handlers, an empty signal mask, a process group of its own (what is typed at our terminal is ours
+ * to pass on), and no descriptor but those it was given. Secrets do not belong into arguments or
+ * the environment: others can read the first and crash reports the second. */
 #pragma once
 
 #include <glib.h>

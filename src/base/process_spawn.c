@@ -171,6 +171,7 @@ static _Noreturn void child_main(const BaseSpawnPlan *plan, pid_t parent, int re
 {
 	int reason = 0;
 
+	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent) /* it died before prctl */
 		_exit(STATUS_CANNOT_EXEC);

@@ -30,6 +30,7 @@ typedef struct {
 	gboolean dry_run;
 	GMutex mutex; /* for all below, and for what is printed */
 	GPtrArray *applied;
+	json_t *results; /* or NULL: for JSON */
 	guint faults;
 	gboolean cancelled; /* the client was, by a signal */
 } Apply;
@@ -135,6 +136,12 @@ static void note(Apply *apply, const KubeResource *resource, const char *name_sp
 		printf("%s/%s %s%s\n", word, name, done, apply->dry_run ? " (server dry run)" : "");
 	if (apply->applied != NULL)
 		g_ptr_array_add(apply->applied, cmd_object_new(resource, name_space, name));
+	if (apply->results != NULL)
+		json_array_append_new(apply->results,
+				      json_pack("{s:s, s:s*, s:s, s:s}", "kind", resource->kind,
+						"namespace",
+						resource->cluster_scoped ? NULL : name_space,
+						"name", name, "result", done));
 	g_mutex_unlock(&apply->mutex);
 }
 
@@ -301,6 +308,7 @@ gboolean cmd_apply(KubeClient *client, const char *const *paths, const char *nam
 }
 
 static char **file_options;
+static char *output_option;
 static gboolean dry_run_option;
 
 static const GOptionEntry options[] = {
@@ -308,35 +316,54 @@ static const GOptionEntry options[] = {
 	 "manifests (repeatable); - is standard input", "FILE|DIR|-"},
 	{"dry-run", 0, 0, G_OPTION_ARG_NONE, &dry_run_option,
 	 "check everything at the server, store nothing", NULL},
+	{"output", 'o', 0, G_OPTION_ARG_STRING, &output_option,
+	 "json: kind, namespace, name and result of each", "json"},
 	CMD_CONNECT_OPTIONS,
 	G_OPTION_ENTRY_NULL,
 };
+
+/* For scripts: what was applied; what was refused is on standard error. */
+static void print_results(const json_t *results)
+{
+	g_autofree char *text = json_dumps(results, JSON_INDENT(4));
+
+	puts(text);
+}
 
 static CmdExit run(int argc, char **argv)
 {
 	g_autoptr(KubeClient) client = NULL;
 	g_autoptr(GError) error = NULL;
+	g_autoptr(json_t) results = json_array();
 	Apply apply = {0};
+	gboolean good;
 	CmdExit exit;
 
 	if (!cmd_parse(&cmd_apply_command, &argc, &argv, &exit))
 		return exit;
 	if (file_options == NULL || argc > 1)
 		return cmd_usage_error("apply", "give manifests with -f FILE or -f DIR");
+	if (output_option != NULL && strcmp(output_option, "json") != 0)
+		return cmd_usage_error("apply", "-o takes json, not '%s'", output_option);
 	client = cmd_connect(&error);
 	if (client == NULL)
 		return cmd_fail("apply", error);
 	apply.client = client;
 	apply.name_space = cmd_connect_namespace(client);
 	apply.dry_run = dry_run_option;
-	return apply_paths(&apply, (const char *const *)file_options) ? CMD_DONE : CMD_FAILED;
+	apply.quiet = output_option != NULL;
+	apply.results = output_option != NULL ? results : NULL;
+	good = apply_paths(&apply, (const char *const *)file_options);
+	if (output_option != NULL)
+		print_results(results);
+	return good ? CMD_DONE : CMD_FAILED;
 }
 
 const CmdCommand cmd_apply_command = {
 	.name = "apply",
 	.group = "Fleet",
 	.summary = "create or change objects out of manifests",
-	.usage = "-f FILE|DIR|- [--dry-run]",
+	.usage = "-f FILE|DIR|- [--dry-run] [-o json]",
 	.examples = "  espalier apply -f samples/greenhouse\n"
 		    "  espalier apply -f samples/greenhouse --dry-run\n"
 		    "  espalier apply -f - < samples/greenhouse/groups.yaml\n",

@@ -88,7 +88,8 @@ static gboolean take_folder(ControlPlane *plane, gboolean *used, GError **error)
 			*used = TRUE;
 			g_clear_error(error);
 			g_set_error(error, BASE_ERROR, BASE_ERROR_BUSY,
-				    "process %d already runs in %s: end it with `espalier down "
+				    "another process (%d) already runs in %s: end it with "
+				    "`espalier down "
 				    "--data %s`, or give "
 				    "another folder with --data",
 				    cmd_data_folder_owner(plane->folder), plane->folder,

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -221,6 +222,26 @@ gboolean cmd_ports_choose(const char *folder, const char *address, const CmdPort
 	return TRUE;
 }
 
+/* TRUE if process `pid` holds a flock on the file of that inode, as /proc/locks tells; also where
+ * there is no such file. Right after a lock changed hands the file with the process id may still be
+ * its former owner's, whose id may be anybody's by now. */
+static gboolean holds_lock(int pid, ino_t inode)
+{
+	g_autofree char *locks = NULL;
+	g_autofree char *owner = g_strdup_printf(" %d ", pid);
+	g_autofree char *file = g_strdup_printf(":%" G_GUINT64_FORMAT " ", (guint64)inode);
+	g_auto(GStrv) lines = NULL;
+
+	if (!g_file_get_contents("/proc/locks", &locks, NULL, NULL))
+		return TRUE;
+	lines = g_strsplit(locks, "\n", -1);
+	for (char **line = lines; *line != NULL; line++)
+		if (strstr(*line, "FLOCK") != NULL && strstr(*line, owner) != NULL &&
+		    strstr(*line, file) != NULL)
+			return TRUE;
+	return FALSE;
+}
+
 int cmd_data_folder_owner(const char *folder)
 {
 	g_autofree char *lock_path = cmd_data_path(folder, "lock");
@@ -228,6 +249,8 @@ int cmd_data_folder_owner(const char *folder)
 	g_auto(BaseFd) fd = open(lock_path, O_RDWR | O_CLOEXEC);
 	g_autoptr(GBytes) pid = NULL;
 	g_autofree char *text = NULL;
+	struct stat status;
+	int owner;
 
 	/* The lock is the truth; the file with the process id may be left over. */
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
@@ -236,5 +259,6 @@ int cmd_data_folder_owner(const char *folder)
 	if (pid == NULL)
 		return 0;
 	text = g_strndup(g_bytes_get_data(pid, NULL), g_bytes_get_size(pid));
-	return (int)g_ascii_strtoll(text, NULL, 10);
+	owner = (int)g_ascii_strtoll(text, NULL, 10);
+	return fstat(fd, &status) == 0 && holds_lock(owner, status.st_ino) ? owner : 0;
 }

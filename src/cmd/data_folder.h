@@ -37,5 +37,6 @@ gboolean cmd_ports_choose(const char *folder, const char *address, const CmdPort
 /* Reads ports.json of a folder. FALSE with BASE_ERROR_NOT_FOUND if nothing ever ran there. */
 gboolean cmd_ports_load(const char *folder, CmdPorts *ports, GError **error);
 
-/* The process id of the `espalier up` that holds `folder`, or 0. */
+/* The process id of the `espalier up` that holds `folder`, or 0 if none does, or if it has only
+ * just taken it. */
 int cmd_data_folder_owner(const char *folder);

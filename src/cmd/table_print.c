@@ -24,11 +24,16 @@ json_t *cmd_table_get(KubeClient *client, const char *path, GError **error)
 {
 	static const char *const headers[] = {TABLE_ACCEPT, NULL};
 	HttpRequest request = {.path = path, .headers = headers};
+	g_autoptr(GError) fault = NULL;
 	g_autoptr(HttpResponse) response =
-		http_client_send(kube_client_http(client), &request, error);
+		http_client_send(kube_client_http(client), &request, &fault);
 
-	if (response == NULL)
+	if (response == NULL) {
+		g_set_error(error, KUBE_ERROR, KUBE_ERROR_UNAVAILABLE,
+			    "%s (is the API server running there? `espalier up` starts one here)",
+			    fault->message);
 		return NULL;
+	}
 	if (response->status != 200) {
 		kube_error_set_from_answer(error, response->status, response->body, path);
 		return NULL;

@@ -78,6 +78,7 @@ static void arm_the_end(void)
 
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
 	sigaction(SIGALRM, &action, NULL);
 	alarm(STOP_TIMEOUT_S);
 }
@@ -244,6 +245,7 @@ static CmdExit serve(const char *folder, const char *address, int report_fd)
 	}
 	g_unix_signal_add(SIGTERM, on_signal, loop);
 	g_unix_signal_add(SIGINT, on_signal, loop);
+	g_unix_signal_add(SIGHUP, on_signal, loop);
 	g_timeout_add_seconds(RENEW_INTERVAL_S, on_renewal, plane);
 	if (output_option != NULL)
 		print_json(folder, address, plane);

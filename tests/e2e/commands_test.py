@@ -44,7 +44,7 @@ class Foreground:
         self.data = self.work / "state"
         self.process = subprocess.Popen([ESPALIER, "up", "--data", str(self.data), *FREE_PORTS, *map(str, options),
                                          "-f", str(never_ready(self.work)), "--wait", "--timeout", "600"],
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
         for line in self.process.stdout:
             if "never-1 created" in line:
                 break
@@ -70,6 +70,20 @@ def a_signal_ends_a_start_that_still_waits():
         status, took_s = Foreground().end_by(number)
         check(status == 0, "exit %d" % status)
         check(took_s < STOP_S, "took %.1f s" % took_s)
+
+
+def a_key_at_the_terminal_ends_the_broker_in_its_turn():
+    up = Foreground()
+    os.killpg(up.process.pid, signal.SIGINT)  # as a terminal does: everybody of its process group
+    output = up.process.stdout.read()
+    check(up.process.wait(STOP_S) == 0, output)
+    check("broker: down" not in output, "the broker ended by itself: " + output)
+    up.end_by()
+
+
+def a_closed_terminal_ends_it_cleanly():
+    status, _ = Foreground().end_by(signal.SIGHUP)
+    check(status == 0, "exit %d" % status)
 
 
 def a_second_signal_ends_it_at_once_and_the_broker_with_it():
@@ -183,6 +197,26 @@ def what_is_given_twice_is_refused_and_the_first_applied(plane):
     check(done.returncode == 1, "exit %d" % done.returncode)
     check("-:7: ConfigMap 'twice' is given twice, first at -:2" in done.stderr, done.stderr)
     check(plane.get("configmap", "twice")["data"]["a"] == "0", "the second won")
+
+
+def scripts_get_what_was_applied_as_json(plane):
+    text = "".join("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\n" % name for name in ("told-1", "Not_A_Name"))
+    done = plane.espalier("apply", "-o", "json", "-f", "-", text=text, good=False)
+    check(done.returncode == 1 and "Not_A_Name" in done.stderr, done.stderr)
+    check(json.loads(done.stdout) == [{"kind": "ConfigMap", "namespace": "default", "name": "told-1", "result": "created"}],
+          done.stdout)
+
+
+def a_server_that_is_away_is_told_with_the_remedy():
+    work = scratch()
+    check(espalier("up", "--data", work / "state", *FREE_PORTS, "--detach").returncode == 0, "up")
+    check(espalier("down", "--data", work / "state").returncode == 0, "down")
+    for arguments in (["get", "devices"], ["get", "devices", "-o", "json"], ["wait", "devices", "--all"], ["describe", "device", "x"]):
+        done = espalier(*arguments, "--data", work / "state")
+        check(done.returncode == 1 and "is the API server running there?" in done.stderr, done.stderr)
+    done = espalier("get", "devices", "--data", work / "nowhere")
+    check(done.returncode == 1 and "start one with `espalier up`" in done.stderr, done.stderr)
+    shutil.rmtree(work)
 
 
 def describe_tells_events_in_order_and_no_secret(plane):
@@ -329,6 +363,7 @@ def with_a_plane():
         each_object_that_is_missing_is_named,
         waiting_lets_go_of_what_is_deleted_and_wants_something_to_wait_for,
         what_is_given_twice_is_refused_and_the_first_applied,
+        scripts_get_what_was_applied_as_json,
         describe_tells_events_in_order_and_no_secret,
         colours_and_progress_are_for_terminals,
         every_example_of_the_fleet_runs_as_printed,
@@ -350,12 +385,15 @@ if __name__ == "__main__":
         run([
             *WITH_PLANE,
             a_signal_ends_a_start_that_still_waits,
+            a_key_at_the_terminal_ends_the_broker_in_its_turn,
+            a_closed_terminal_ends_it_cleanly,
             a_second_signal_ends_it_at_once_and_the_broker_with_it,
             a_fleet_that_does_not_get_ready_is_3_and_the_plane_stays_up,
             an_interrupted_detach_leaves_nothing_behind,
             up_tells_scripts_where_everything_is_and_the_default_folder_is_xdgs,
             wrong_options_are_2_and_say_so,
             an_address_for_all_is_refused,
+            a_server_that_is_away_is_told_with_the_remedy,
             the_manual_page_has_every_option_and_is_good_roff,
             what_is_installed_runs_where_it_lies,
             the_demonstration_works_twice_and_keeps_its_folder_if_asked,

@@ -1,8 +1,13 @@
 #!/usr/bin/env python3
 """The corners of the controllers: what is asked for too early, taken away too soon, or done while we were down."""
+import base64
+import http.client
+import json
 import os
 import pathlib
+import shlex
 import signal
+import ssl
 import time
 
 from harness import GREENHOUSE, Plane, await_that, broker_pid, check, condition_of, is_gone, run
@@ -116,7 +121,61 @@ def a_late_device_is_on_time_with_its_next_word(plane):
     plane.switch_off("brisk-1")
 
 
+# --- the board ---
+
+def another_board_is_told_and_taken_as_the_message_says(plane):
+    plane.apply(device("swapped-1", "soil-probe"))
+    plane.await_device("swapped-1", "Ready")
+    plane.flash("swapped-1")
+    plane.switch_on("swapped-1")
+    plane.await_device("swapped-1", "UpToDate")
+    plane.switch_off("swapped-1")
+    for path in plane.work.glob("swapped-1.flash*"):
+        path.unlink()  # another board has another MAC
+    plane.flash("swapped-1")
+    plane.switch_on("swapped-1")
+    found = plane.await_device("swapped-1", "Flashed", "False", "HardwareChanged")
+    remedy = condition_of(found, "Flashed")["message"].partition("kubectl ")[2]
+    plane.kubectl(*shlex.split(remedy))
+    found = plane.await_device("swapped-1", "Flashed")
+    plane.switch_off("swapped-1")
+    plane.kubectl("delete", DEVICES, "swapped-1", "--timeout=30s")
+
+
+def http_status(plane, path, user, password):
+    """What the artefact server answers to a device."""
+    port = json.loads((plane.data / "ports.json").read_text())["artefacts"]
+    context = ssl.create_default_context(cafile=str(plane.data / "ca.crt"))
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=20)
+    token = base64.b64encode(("%s:%s" % (user, password)).encode()).decode()
+    connection.request("GET", path, headers={"Authorization": "Basic " + token})
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def a_suspended_device_is_served_nothing(plane):
+    password = plane.secret_bytes("probe-2-device", "password").decode()
+    paths = ["/v1/default/devices/probe-2/config.bin", "/v1/default/classes/soil-probe/current/app.bin"]
+    check([http_status(plane, path, "probe-2", password) for path in paths] == [200, 200], "not served before")
+    plane.kubectl("patch", DEVICES, "probe-2", "--type=merge", "-p", '{"spec":{"suspended":true}}')
+    plane.await_device("probe-2", "CredentialsReady", "False", "Suspended")
+    check([http_status(plane, path, "probe-2", password) for path in paths] == [404, 404], "served while suspended")
+    plane.kubectl("patch", DEVICES, "probe-2", "--type=merge", "-p", '{"spec":{"suspended":false}}')
+    plane.await_device("probe-2", "Ready")
+    check([http_status(plane, path, "probe-2", password) for path in paths] == [200, 200], "not served afterwards")
+
+
 # --- storage ---
+
+def a_class_that_changes_its_storage_has_its_bundle_there(plane):
+    plane.apply(HEAD % ("Storage", "attic", "{directory: {name: attic}}") + host_class("restless"))
+    plane.await_condition(CLASSES, "restless", "Ready")
+    plane.apply(host_class("restless", more=", storageReference: {name: attic}"))
+    await_that("a bundle in the attic", lambda: bundles(plane, "attic"), PROMPT_S)
+    plane.await_condition(CLASSES, "restless", "Ready")
+    plane.kubectl("delete", CLASSES, "restless")
+
 
 def bundles(plane, directory):
     """Bundle folders in a directory Storage."""
@@ -182,6 +241,21 @@ def a_name_of_52_characters_and_128_settings_are_a_device(plane):
     plane.kubectl("delete", DEVICES, name, "--timeout=30s")
 
 
+# --- a cluster goes ---
+
+def devices_of_a_cluster_that_is_gone_can_be_deleted_and_another_may_follow(plane):
+    plane.kubectl("delete", CLUSTERS, "greenhouse")
+    plane.await_device("probe-3", "Ready", "False", "ClusterNotFound")
+    plane.kubectl("delete", DEVICES, "probe-3", "--timeout=20s")
+    await_that("the event", lambda: any(
+        event["involvedObject"]["name"] == "probe-3" and "a later sweep does it" in event["message"] for event in plane.list("events")))
+    plane.apply(HEAD % ("DeviceCluster", "orchard", "{mqtt: {broker: {type: Local}}, storageReference: {name: artefacts}}"))
+    plane.await_condition(CLUSTERS, "orchard", "BrokerReady")
+    await_that("the former devices swept", lambda: not {"probe-1", "probe-3"} & set(broker_users(plane)), PROMPT_S)
+    plane.apply(host_class("orchard-probe", "orchard") + device("orchard-1", "orchard-probe"))
+    plane.await_device("orchard-1", "Ready")
+
+
 # --- while we were down ---
 
 def a_claim_of_a_cluster_that_is_gone_is_given_up(plane):
@@ -237,6 +311,9 @@ if __name__ == "__main__":
         both_classes_count_a_device_that_moves,
         the_same_name_in_another_namespace_takes_nothing_over,
         a_late_device_is_on_time_with_its_next_word,
+        another_board_is_told_and_taken_as_the_message_says,
+        a_suspended_device_is_served_nothing,
+        a_class_that_changes_its_storage_has_its_bundle_there,
         a_storage_takes_its_bundles_along_only_if_told_to_and_nobody_shares_them,
         a_secret_that_comes_without_its_label_is_not_called_missing_for_long,
         a_group_may_select_by_expressions_alone,
@@ -244,4 +321,5 @@ if __name__ == "__main__":
         a_claim_of_a_cluster_that_is_gone_is_given_up,
         users_without_a_device_of_the_cluster_are_swept_and_no_others,
         a_device_deleted_while_we_were_killed_is_cleaned_up_after,
+        devices_of_a_cluster_that_is_gone_can_be_deleted_and_another_may_follow,
     ], Plane(GREENHOUSE))

@@ -138,12 +138,15 @@ static void names_the_owner_of_a_folder_only_while_it_is_locked(void **state)
 	g_autofree char *folder = make_folder();
 	g_autofree char *lock_path = cmd_data_path(folder, "lock");
 	g_autofree char *pid_path = cmd_data_path(folder, "pid");
+	g_autofree char *own = g_strdup_printf("%d\n", (int)getpid());
 	BaseFileLock *lock = base_file_lock(lock_path, NULL);
 
 	(void)state;
 	assert_non_null(lock);
-	assert_true(base_file_write(pid_path, "4711\n", 5, 0600, NULL));
-	assert_int_equal(cmd_data_folder_owner(folder), 4711);
+	assert_true(base_file_write(pid_path, "1\n", 2, 0600, NULL)); /* left over */
+	assert_int_equal(cmd_data_folder_owner(folder), 0);
+	assert_true(base_file_write(pid_path, own, strlen(own), 0600, NULL));
+	assert_int_equal(cmd_data_folder_owner(folder), (int)getpid());
 	base_file_lock_free(lock);
 	assert_int_equal(cmd_data_folder_owner(folder), 0);
 	base_tree_remove(folder, NULL);
