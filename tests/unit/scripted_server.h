@@ -35,8 +35,9 @@ struct ScriptedServer {
 	gpointer user_data;
 	GMutex lock;
 	GCond changed;
-	GArray *fds;        /* open connections */
-	GPtrArray *threads; /* GThread * */
+	GArray *fds; /* open connections */
+	GThread *acceptor;
+	GPtrArray *threads; /* GThread *; the acceptor adds to it while it runs */
 	GPtrArray *log;     /* "GET /path?query" of every request, in order */
 	gboolean stopping;
 };
@@ -252,7 +253,7 @@ G_GNUC_UNUSED static void scripted_start(ScriptedServer *server)
 	server->listener = server->socket_path != NULL ? scripted_listen_unix(server)
 						       : scripted_listen_tcp(server);
 	g_assert(listen(server->listener, 16) == 0);
-	g_ptr_array_add(server->threads, g_thread_new("accept", scripted_accept, server));
+	server->acceptor = g_thread_new("accept", scripted_accept, server);
 }
 
 /* Stops listening and cuts all connections. */
@@ -261,7 +262,7 @@ G_GNUC_UNUSED static void scripted_stop(ScriptedServer *server)
 	if (server->listener < 0)
 		return;
 	shutdown(server->listener, SHUT_RDWR);
-	g_thread_join(g_ptr_array_steal_index(server->threads, 0));
+	g_thread_join(g_steal_pointer(&server->acceptor));
 	close(server->listener);
 	server->listener = -1;
 	g_mutex_lock(&server->lock);
