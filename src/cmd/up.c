@@ -173,16 +173,26 @@ static CmdExit apply_files(KubeClient *client)
 			    base_clock_monotonic_us() + (gint64)timeout_option * G_USEC_PER_SEC);
 }
 
+static gboolean was_cancelled(const FirstApply *first)
+{
+	return http_client_is_cancelled(kube_client_http(first->client));
+}
+
 static gpointer first_apply_work(gpointer data)
 {
 	FirstApply *first = data;
 	CmdExit exit = first->client == NULL ? CMD_DONE : apply_files(first->client);
 
-	if (exit == CMD_NOT_READY)
-		g_printerr("espalier up: not everything is Ready after %d s; the control plane "
-			   "goes on: look again with `espalier wait`, or end it with `espalier "
-			   "down --data %s`\n",
-			   timeout_option, first->folder);
+	if (exit == CMD_NOT_READY || (exit == CMD_FAILED && !was_cancelled(first)))
+		g_printerr("espalier up: %s; the control plane goes on: correct it with `espalier "
+			   "apply`, look again with `espalier wait`, or end it with `espalier down "
+			   "--data %s`\n",
+			   exit == CMD_NOT_READY ? "not everything was Ready in time"
+						 : "not everything could be applied",
+			   first->folder);
+	else if (exit == CMD_DONE && wait_option && output_option == NULL && first->report_fd < 0)
+		puts("Everything applied is Ready.");
+	fflush(stdout);
 	if (first->report_fd >= 0)
 		cmd_detach_report(first->report_fd, first->folder, exit);
 	malloc_trim(0);

@@ -134,7 +134,7 @@ static DeviceStep check_supported(DeviceRound *round)
 }
 
 /* The parts that need the class and the cluster. */
-static DeviceStep check_references(DeviceRound *round)
+static DeviceStep check_references(DeviceRound *round, GError **error)
 {
 	if (check_supported(round) != STEP_DONE)
 		return STEP_BLOCKED;
@@ -147,6 +147,8 @@ static DeviceStep check_references(DeviceRound *round)
 		return not_there(round, WORLD_CLUSTER, MODEL_REASON_CLUSTER_NOT_FOUND,
 				 round->class->cluster_name, of);
 	}
+	if (device_leave_former_cluster(round, error) == STEP_FAULT)
+		return STEP_FAULT;
 	base_json_set_string(round->status, "deviceCluster", round->cluster->meta.name);
 	return STEP_DONE;
 }
@@ -213,7 +215,7 @@ static void judge_ready(DeviceRound *round)
 
 static DeviceStep make(DeviceRound *round, GError **error)
 {
-	DeviceStep step = check_references(round);
+	DeviceStep step = check_references(round, error);
 
 	if (step == STEP_DONE)
 		step = device_load_secret(round, error);

@@ -113,9 +113,21 @@ static void set_counts(World *world, const char *key, json_t *status)
 {
 	FleetSessionStatus session = {0};
 
+	g_autofree char *reference = g_strconcat(MODEL_KIND_DEVICE_CLUSTER "/", key, NULL);
+	g_autoptr(GPtrArray) classes =
+		kube_cache_index(world->caches[WORLD_CLASS], WORLD_INDEX_REFERENCES, reference);
+	guint devices = 0;
+
+	for (guint i = 0; i < classes->len; i++) {
+		g_autofree char *class_reference = g_strconcat(MODEL_KIND_DEVICE_CLASS "/",
+							       g_ptr_array_index(classes, i), NULL);
+
+		devices += kube_cache_index_count(world->caches[WORLD_DEVICE],
+						  WORLD_INDEX_REFERENCES, class_reference);
+	}
 	if (!fleet_session_status(world->fleet, key, &session))
 		memset(&session, 0, sizeof session);
-	json_object_set_new(status, "devices", json_integer((json_int_t)session.devices));
+	json_object_set_new(status, "devices", json_integer(devices));
 	json_object_set_new(status, "online", json_integer((json_int_t)session.online));
 }
 

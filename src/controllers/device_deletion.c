@@ -22,6 +22,27 @@ static gboolean clean_up(DeviceRound *round, GError **error)
 				    CLEAR_TIMEOUT_S * G_USEC_PER_SEC, error);
 }
 
+DeviceStep device_leave_former_cluster(DeviceRound *round, GError **error)
+{
+	const char *former = base_json_get_string(round->before, "deviceCluster", NULL);
+	const char *name = round->device->meta.name;
+	g_autofree char *former_key = NULL;
+	FleetSessionStatus session;
+
+	if (former == NULL || strcmp(former, round->cluster->meta.name) == 0)
+		return STEP_DONE;
+	former_key = kube_key(round->device->meta.namespace, former);
+	if (round->world->broker == NULL ||
+	    !fleet_session_status(round->world->fleet, former_key, &session))
+		return STEP_DONE;
+	if (!broker_remove_user(round->world->broker, name, error) ||
+	    !fleet_clear_retained(round->world->fleet, former_key, name,
+				  CLEAR_TIMEOUT_S * G_USEC_PER_SEC, error))
+		return STEP_FAULT;
+	fleet_device_forget(round->world->fleet, former_key, name);
+	return STEP_DONE;
+}
+
 static KubeResult let_go(DeviceRound *round)
 {
 	g_autoptr(GError) error = NULL;

@@ -53,5 +53,7 @@ void device_observe(DeviceRound *round);
 /* What changes all the time is written only with something else, or every CONTROLLERS_LAST_SEEN_S.
  */
 void device_observe_volatile(DeviceRound *round);
+/* The device was of another cluster until now: it is nobody there any more (device_deletion.c). */
+DeviceStep device_leave_former_cluster(DeviceRound *round, GError **error);
 /* The end of a device (device_deletion.c). */
 KubeResult device_finalise(DeviceRound *round);

@@ -87,7 +87,28 @@ static void enqueue_reference(World *world, WorldKind kind, const char *referenc
 
 /* --- devices --- */
 
-/* Classes and groups count their devices. */
+static void enqueue_cluster_of_class(World *world, const json_t *class)
+{
+	const char *cluster =
+		base_json_get_string(class, "spec", "deviceClusterReference", "name", NULL);
+	g_autofree char *key =
+		cluster == NULL ? NULL : kube_key(kube_object_namespace(class), cluster);
+
+	if (key != NULL)
+		world_enqueue(world, WORLD_CLUSTER, key, COUNT_DELAY_US);
+}
+
+static void count_in_class(World *world, const char *reference)
+{
+	g_autoptr(json_t) class = kube_cache_get_by_key(
+		world->caches[WORLD_CLASS], reference + strlen(MODEL_KIND_DEVICE_CLASS "/"));
+
+	enqueue_reference(world, WORLD_CLASS, reference, COUNT_DELAY_US);
+	if (class != NULL)
+		enqueue_cluster_of_class(world, class);
+}
+
+/* Classes, their clusters and groups count their devices. */
 static void count_again(World *world, const json_t *device)
 {
 	g_autoptr(GPtrArray) references = model_object_references(MODEL_KIND_DEVICE, device);
@@ -96,8 +117,7 @@ static void count_again(World *world, const json_t *device)
 
 	for (guint i = 0; i < references->len; i++)
 		if (g_str_has_prefix(g_ptr_array_index(references, i), MODEL_KIND_DEVICE_CLASS "/"))
-			enqueue_reference(world, WORLD_CLASS, g_ptr_array_index(references, i),
-					  COUNT_DELAY_US);
+			count_in_class(world, g_ptr_array_index(references, i));
 	model_meta_read(&meta, device);
 	groups =
 		kube_cache_index(world->caches[WORLD_GROUP], WORLD_INDEX_NAMESPACE, meta.namespace);
@@ -152,8 +172,10 @@ static void on_class(KubeChange change, const char *name_space, const char *name
 	g_autofree char *reference = model_reference(MODEL_KIND_DEVICE_CLASS, name_space, name);
 	gboolean asked = change != KUBE_MODIFIED || was_asked_anew(old, now);
 
-	if (asked)
+	if (asked) {
 		world_enqueue(world, WORLD_CLASS, key, 0);
+		enqueue_cluster_of_class(world, now);
+	}
 	if (asked || differs(old, now, "status", "firmware") ||
 	    truth_flipped(old, now, MODEL_CONDITION_FIRMWARE_READY))
 		world_enqueue_naming(world, WORLD_DEVICE, reference, 0);

@@ -36,6 +36,23 @@ def broker_users(plane):
     return [line.split(":")[0] for line in (plane.data / "broker" / "passwd").read_text().splitlines()]
 
 
+def a_device_that_moves_to_another_cluster_is_nobody_at_its_former(plane):
+    plane.apply(HEAD % ("DeviceCluster", "orchard", "{mqtt: {broker: {type: Local}}, storageReference: {name: artefacts}}") +
+                host_class("orchard-probe", "orchard") + device("nomad-1", "soil-probe"))
+    plane.await_device("nomad-1", "Ready")
+    check("nomad-1" in broker_users(plane), "the broker does not know it")
+    devices = len(plane.list(DEVICES))
+    await_that("each device counted", lambda: plane.get(CLUSTERS, "greenhouse")["status"]["devices"] == devices, PROMPT_S)
+    plane.kubectl("patch", DEVICES, "nomad-1", "--type=merge", "-p", '{"spec":{"deviceClassReference":{"name":"orchard-probe"}}}')
+    await_that("its user removed", lambda: "nomad-1" not in broker_users(plane), PROMPT_S)
+    found = plane.await_device("nomad-1", "CredentialsReady", "False", "BrokerUnreachable")
+    check(found["status"]["deviceCluster"] == "orchard", found["status"])
+    await_that("one device less", lambda: plane.get(CLUSTERS, "greenhouse")["status"]["devices"] == devices - 1)
+    plane.kubectl("delete", DEVICES, "nomad-1", "--timeout=20s")
+    plane.kubectl("delete", CLASSES, "orchard-probe")
+    plane.kubectl("delete", CLUSTERS, "orchard")
+
+
 # --- what is not built yet ---
 
 def a_class_that_asks_for_encryption_gets_no_plaintext(plane):
@@ -309,6 +326,7 @@ if __name__ == "__main__":
         a_missing_class_is_told_with_the_remedy,
         a_device_is_suspended_though_its_class_is_gone,
         both_classes_count_a_device_that_moves,
+        a_device_that_moves_to_another_cluster_is_nobody_at_its_former,
         the_same_name_in_another_namespace_takes_nothing_over,
         a_late_device_is_on_time_with_its_next_word,
         another_board_is_told_and_taken_as_the_message_says,

@@ -140,6 +140,16 @@ static void children_do_not_outlive_a_killed_program(void **state)
 	close(fds[1]);
 }
 
+static void a_child_has_a_process_group_of_its_own(void **state)
+{
+	g_autoptr(BaseProcess) process =
+		base_process_spawn(&(BaseSpawn){.argv = ARGV("sleep", "1000")}, NULL);
+
+	(void)state;
+	assert_non_null(process);
+	assert_int_equal(getpgid(base_process_pid(process)), base_process_pid(process));
+}
+
 static void says_what_cannot_be_started(void **state)
 {
 	static const struct {
@@ -363,6 +373,7 @@ int main(void)
 		cmocka_unit_test(feeds_input_and_bounds_output),
 		cmocka_unit_test(hands_over_only_the_descriptors_it_was_given),
 		cmocka_unit_test(gives_the_child_default_signals_and_a_parent_death_signal),
+		cmocka_unit_test(a_child_has_a_process_group_of_its_own),
 		cmocka_unit_test(says_what_cannot_be_started),
 		cmocka_unit_test(refuses_more_arguments_and_descriptors_than_it_names),
 		cmocka_unit_test(tells_how_a_child_ended),
