@@ -253,6 +253,19 @@ static gboolean is_race(const GError *error)
 	       g_error_matches(error, STORE_ERROR, STORE_ERROR_NOT_FOUND);
 }
 
+/* Looks at the metadata alone: the rest may be large, and most objects keep all their owners. */
+static gboolean has_all_owners(ApiGarbage *garbage, const char *namespace, GBytes *value)
+{
+	g_autoptr(json_t) metadata = api_object_decode_metadata(value);
+	gsize i;
+	json_t *reference;
+
+	json_array_foreach (json_object_get(metadata, "ownerReferences"), i, reference)
+		if (!owner_exists(garbage, namespace, reference))
+			return FALSE;
+	return TRUE;
+}
+
 /* Deletes the object if no owner of it is left; else drops the references to those that are gone.
  */
 static gboolean settle_dependent(ApiGarbage *garbage, const char *key, GError **error)
@@ -272,6 +285,8 @@ static gboolean settle_dependent(ApiGarbage *garbage, const char *key, GError **
 		g_error_free(failure);
 		return TRUE;
 	}
+	if (has_all_owners(garbage, namespace, present.value))
+		return TRUE;
 	object = api_object_decode(present.value);
 	dropped = drop_references(garbage, namespace, object, stays_if_alive, NULL);
 	if (dropped == 0)

@@ -103,12 +103,13 @@ void broker_remove_user_async(Broker *broker, const char *name, BrokerDone done,
 }
 
 /* A caller that waits for its change. */
-typedef struct {
+struct BrokerPending {
 	GMutex mutex;
 	GCond changed;
 	gboolean done;
 	GError *error;
-} Waiter;
+};
+typedef struct BrokerPending Waiter;
 
 static void wake_waiter(const GError *error, gpointer user_data)
 {
@@ -140,6 +141,27 @@ gboolean broker_ensure_user(Broker *broker, const char *name, const char *passwo
 
 	broker_ensure_user_async(broker, name, password, role, wake_waiter, &waiter);
 	return wait_for(&waiter, error);
+}
+
+BrokerPending *broker_ensure_user_begin(Broker *broker, const char *name, const char *password,
+					BrokerRole role)
+{
+	BrokerPending *pending = g_new0(BrokerPending, 1);
+
+	g_mutex_init(&pending->mutex);
+	g_cond_init(&pending->changed);
+	broker_ensure_user_async(broker, name, password, role, wake_waiter, pending);
+	return pending;
+}
+
+gboolean broker_finish(BrokerPending *pending, GError **error)
+{
+	gboolean known = wait_for(pending, error);
+
+	g_mutex_clear(&pending->mutex);
+	g_cond_clear(&pending->changed);
+	g_free(pending);
+	return known;
 }
 
 gboolean broker_remove_user(Broker *broker, const char *name, GError **error)

@@ -128,6 +128,14 @@ gboolean broker_ensure_user(Broker *broker, const char *name, const char *passwo
  * there is no such user. */
 gboolean broker_remove_user(Broker *broker, const char *name, GError **error);
 
+/* broker_ensure_user in two steps, for who has something else to do until the broker knows. */
+typedef struct BrokerPending BrokerPending;
+/* Yours, to be given to broker_finish. */
+BrokerPending *broker_ensure_user_begin(Broker *broker, const char *name, const char *password,
+					BrokerRole role);
+/* Waits, frees it, and returns what broker_ensure_user would have. */
+gboolean broker_finish(BrokerPending *pending, GError **error);
+
 /* The same without waiting: many calls in a short time become one write. `done` (may be NULL) is
  * called once, possibly before these return. */
 void broker_ensure_user_async(Broker *broker, const char *name, const char *password,

@@ -7,6 +7,8 @@
 
 static void round_clear(DeviceRound *round)
 {
+	if (round->login != NULL)
+		broker_finish(round->login, NULL);
 	model_device_free(round->device);
 	model_device_class_free(round->class);
 	model_device_cluster_free(round->cluster);

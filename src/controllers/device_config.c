@@ -66,6 +66,12 @@ DeviceStep device_load_secret(DeviceRound *round, GError **error)
 						    "password: flash the device again",
 			    name);
 	}
+	/* The broker needs a while: it has it while the configuration is laid out and written. A
+	 * password that then is not kept is replaced by the next round. */
+	if (!round->device->suspended && device_cluster_has_broker(round))
+		round->login =
+			broker_ensure_user_begin(round->world->broker, round->device->meta.name,
+						 round->password, BROKER_ROLE_DEVICE);
 	return STEP_DONE;
 }
 
@@ -191,6 +197,7 @@ static gboolean write_secret(DeviceRound *round, GBytes *image, const char *inpu
 	g_autofree char *name = model_device_secret_name(round->device->meta.name);
 	json_t *content = secret_content(round, image, inputs_hash);
 	json_t *metadata = json_object_get(content, "metadata");
+	const KubeWriteOptions write = {.metadata_only = TRUE};
 	json_t *written;
 
 	if (round->secret == NULL) {
@@ -200,12 +207,12 @@ static gboolean write_secret(DeviceRound *round, GBytes *image, const char *inpu
 		base_json_set_string(metadata, "name", name);
 		base_json_set_string(metadata, "namespace", name_space);
 		written = kube_create(round->world->client, &kube_secrets, name_space, content,
-				      NULL, error);
+				      &write, error);
 	} else {
 		base_json_set_string(metadata, "resourceVersion",
 				     kube_object_resource_version(round->secret));
 		written = kube_merge_patch(round->world->client, &kube_secrets, name_space, name,
-					   NULL, content, NULL, error);
+					   NULL, content, &write, error);
 	}
 	json_decref(content);
 	if (written == NULL)
@@ -302,7 +309,7 @@ DeviceStep device_ensure_credentials(DeviceRound *round, GError **error)
 	const char *name = round->device->meta.name;
 	g_autoptr(GError) fault = NULL;
 	gboolean suspended = round->device->suspended;
-	gboolean done;
+	gboolean done = FALSE;
 
 	(void)error;
 	if (!device_cluster_has_broker(round))
@@ -310,9 +317,13 @@ DeviceStep device_ensure_credentials(DeviceRound *round, GError **error)
 				    MODEL_REASON_BROKER_UNREACHABLE,
 				    "the broker of DeviceCluster '%s' is not ready",
 				    round->cluster == NULL ? "?" : round->cluster->meta.name);
-	done = suspended ? broker_remove_user(round->world->broker, name, &fault)
-			 : broker_ensure_user(round->world->broker, name, round->password,
-					      BROKER_ROLE_DEVICE, &fault);
+	if (suspended)
+		done = broker_remove_user(round->world->broker, name, &fault);
+	else if (round->login != NULL)
+		done = broker_finish(g_steal_pointer(&round->login), &fault);
+	else
+		done = broker_ensure_user(round->world->broker, name, round->password,
+					  BROKER_ROLE_DEVICE, &fault);
 	if (!done) {
 		round->again_us = G_USEC_PER_SEC;
 		return device_block(round, MODEL_CONDITION_CREDENTIALS_READY,

@@ -19,11 +19,12 @@ typedef struct {
 	ModelDeviceClass *class;     /* NULL: not there */
 	ModelDeviceCluster *cluster; /* NULL: not there */
 	char *cluster_key;
-	json_t *before;  /* the status as it was read */
-	json_t *status;  /* the status to be */
-	char *password;  /* secret; of the device at the broker */
-	gboolean minted; /* the password is new in this round */
-	json_t *secret;  /* its Secret as read; NULL: to be made */
+	json_t *before;       /* the status as it was read */
+	json_t *status;       /* the status to be */
+	char *password;       /* secret; of the device at the broker */
+	gboolean minted;      /* the password is new in this round */
+	BrokerPending *login; /* the broker is being told the password; NULL: it is not */
+	json_t *secret;       /* its Secret as read, once written its metadata; NULL: to be made */
 	char *inputs_hash;
 	gint64 again_us; /* 0, or when to look again */
 } DeviceRound;

@@ -62,8 +62,8 @@ static gboolean differs(const json_t *old, const json_t *now, const char *first,
 /* TRUE unless only the status is another. */
 static gboolean was_asked_anew(const json_t *old, const json_t *now)
 {
-	static const char *const members[] = {"generation",        "labels",     "annotations",
-					      "deletionTimestamp", "finalizers", "uid"};
+	static const char *const members[] = {"generation", "labels", "annotations",
+					      "deletionTimestamp", "uid"};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(members); i++)
 		if (differs(old, now, "metadata", members[i]))
@@ -125,14 +125,28 @@ static void count_again(World *world, const json_t *device)
 		world_enqueue(world, WORLD_GROUP, g_ptr_array_index(groups, i), COUNT_DELAY_US);
 }
 
+/* Somebody took off what reconciles had put there: the finalizer, the board that was bound (the way
+ * to bind another), or the whole status. What reconciles add themselves is no reason for another.
+ */
+static gboolean lost_something(const json_t *old, const json_t *now)
+{
+	static const char *const members[] = {"hardware", "conditions"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(members); i++)
+		if (base_json_get(old, "status", members[i], NULL) != NULL &&
+		    base_json_get(now, "status", members[i], NULL) == NULL)
+			return TRUE;
+	return kube_object_has_finalizer(old, MODEL_FINALIZER_DEVICE) &&
+	       !kube_object_has_finalizer(now, MODEL_FINALIZER_DEVICE);
+}
+
 static void on_device(KubeChange change, const char *name_space, const char *name,
 		      const json_t *old, const json_t *now, gpointer data)
 {
 	World *world = data;
 	g_autofree char *key = kube_key(name_space, name);
 
-	if (change != KUBE_MODIFIED || was_asked_anew(old, now) ||
-	    base_json_get(now, "status", "hardware", NULL) == NULL)
+	if (change != KUBE_MODIFIED || was_asked_anew(old, now) || lost_something(old, now))
 		world_enqueue(world, WORLD_DEVICE, key, 0);
 	if (change != KUBE_MODIFIED || differs(old, now, "metadata", "labels"))
 		count_again(world, now);

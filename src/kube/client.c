@@ -402,7 +402,8 @@ static json_t *send_write(KubeClient *client, const char *method, char *path,
 	g_auto(Call) call = {
 		.method = method,
 		.path = path,
-		.accept = KUBE_ACCEPT_JSON,
+		.accept = options != NULL && options->metadata_only ? KUBE_ACCEPT_PARTIAL
+								    : KUBE_ACCEPT_JSON,
 		.content_type = content_type,
 		.body = base_json_dump_bytes(body),
 		.warnings = options != NULL ? options->warnings : NULL,

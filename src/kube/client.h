@@ -78,6 +78,8 @@ typedef struct {
 		*field_validation; /* "Strict", "Warn", "Ignore"; NULL: the server's own default */
 	const char *field_manager; /* NULL: "espalier" */
 	GPtrArray *warnings;       /* may be NULL; the server's warnings are added, char * */
+	gboolean metadata_only;    /* of the answer only the metadata is wanted: a large object that
+				      was just sent is neither sent back nor parsed */
 } KubeWriteOptions;
 
 /* KUBE_ERROR_ALREADY_EXISTS, _INVALID (kube_error_causes), _BAD_REQUEST; _NOT_FOUND if the
@@ -118,7 +120,7 @@ GBytes *kube_get_raw(KubeClient *client, const char *path, GError **error);
 /* --- finalizers: JSON patches that never touch somebody else's entry --- */
 
 /* Makes sure `finalizer` is on `object` (as it was read, with its resourceVersion). Returns the
- * object as it then is, yours; KUBE_ERROR_CONFLICT if it changed meanwhile: read again. */
+ * metadata as it then is, yours; KUBE_ERROR_CONFLICT if it changed meanwhile: read again. */
 json_t *kube_add_finalizer(KubeClient *client, const KubeResource *resource, const json_t *object,
 			   const char *finalizer, GError **error);
 

@@ -171,6 +171,7 @@ gboolean kube_status_write(KubeClient *client, const KubeResource *resource, con
 			   const json_t *status, gboolean *written, GError **error)
 {
 	g_autoptr(json_t) patch = kube_status_patch(json_object_get(object, "status"), status);
+	const KubeWriteOptions write = {.metadata_only = TRUE};
 	g_autoptr(json_t) answer = NULL;
 	g_autoptr(GError) fault = NULL;
 
@@ -179,7 +180,7 @@ gboolean kube_status_write(KubeClient *client, const KubeResource *resource, con
 	if (patch == NULL)
 		return TRUE;
 	answer = kube_merge_patch(client, resource, kube_object_namespace(object),
-				  kube_object_name(object), "status", patch, NULL, &fault);
+				  kube_object_name(object), "status", patch, &write, &fault);
 	if (answer == NULL && !g_error_matches(fault, KUBE_ERROR, KUBE_ERROR_NOT_FOUND)) {
 		g_propagate_error(error, g_steal_pointer(&fault));
 		return FALSE;

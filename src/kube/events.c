@@ -215,6 +215,8 @@ void kube_event(KubeRecorder *recorder, KubeEventType type, const KubeRef *regar
 
 /* --- sending: only the sender's thread, without the lock --- */
 
+static const KubeWriteOptions write_options = {.metadata_only = TRUE};
+
 /* A copy of what one request needs, since the fact may be told again meanwhile. */
 typedef struct {
 	guint count;
@@ -277,15 +279,17 @@ static gboolean create(Sender *sender, Fact *fact, const Moment *moment, GError 
 	if (fact->event_name == NULL)
 		fact->event_name = name_for(fact);
 	event = event_of(sender, fact, moment);
-	answer = kube_create(sender->client, &kube_events, fact->name_space, event, NULL, error);
+	answer = kube_create(sender->client, &kube_events, fact->name_space, event, &write_options,
+			     error);
 	return answer != NULL;
 }
 
 static gboolean patch(Sender *sender, Fact *fact, const Moment *moment, GError **error)
 {
 	g_autoptr(json_t) change = json_pack("{s:o}", "series", series_of(moment));
-	g_autoptr(json_t) answer = kube_merge_patch(sender->client, &kube_events, fact->name_space,
-						    fact->event_name, NULL, change, NULL, error);
+	g_autoptr(json_t) answer =
+		kube_merge_patch(sender->client, &kube_events, fact->name_space, fact->event_name,
+				 NULL, change, &write_options, error);
 
 	return answer != NULL;
 }

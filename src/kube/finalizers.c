@@ -36,6 +36,7 @@ static void name_conflict(const json_t *object, GError **error)
 json_t *kube_add_finalizer(KubeClient *client, const KubeResource *resource, const json_t *object,
 			   const char *finalizer, GError **error)
 {
+	const KubeWriteOptions write = {.metadata_only = TRUE};
 	g_autoptr(json_t) patch = json_array();
 	json_t *changed;
 
@@ -50,7 +51,7 @@ json_t *kube_add_finalizer(KubeClient *client, const KubeResource *resource, con
 		json_array_append_new(
 			patch, operation("add", "/metadata/finalizers/-", json_string(finalizer)));
 	changed = kube_json_patch(client, resource, kube_object_namespace(object),
-				  kube_object_name(object), NULL, patch, NULL, error);
+				  kube_object_name(object), NULL, patch, &write, error);
 	if (changed == NULL)
 		name_conflict(object, error);
 	return changed;
@@ -61,6 +62,7 @@ gboolean kube_remove_finalizer(KubeClient *client, const KubeResource *resource,
 {
 	gssize at = find(object, finalizer);
 	g_autofree char *path = NULL;
+	const KubeWriteOptions write = {.metadata_only = TRUE};
 	g_autoptr(json_t) patch = json_array();
 	g_autoptr(json_t) changed = NULL;
 	g_autoptr(GError) fault = NULL;
@@ -71,7 +73,7 @@ gboolean kube_remove_finalizer(KubeClient *client, const KubeResource *resource,
 	json_array_append_new(patch, operation("test", path, json_string(finalizer)));
 	json_array_append_new(patch, operation("remove", path, NULL));
 	changed = kube_json_patch(client, resource, kube_object_namespace(object),
-				  kube_object_name(object), NULL, patch, NULL, &fault);
+				  kube_object_name(object), NULL, patch, &write, &fault);
 	if (changed != NULL || g_error_matches(fault, KUBE_ERROR, KUBE_ERROR_NOT_FOUND))
 		return TRUE;
 	name_conflict(object, &fault);
