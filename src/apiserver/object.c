@@ -1,6 +1,7 @@
 #include "apiserver/object.h"
 
 #include "base/json.h"
+#include "base/json_text.h"
 
 #include <string.h>
 
@@ -27,22 +28,11 @@ const char *api_object_key_name(const char *key)
 	return strrchr(key, '/') + 1;
 }
 
-static int append_chunk(const char *data, size_t size_bytes, void *user_data)
-{
-	g_string_append_len(user_data, data, (gssize)size_bytes);
-	return 0;
-}
-
-static void append_value(GString *text, const json_t *value)
-{
-	json_dump_callback(value, append_chunk, text, JSON_COMPACT | JSON_ENCODE_ANY);
-}
-
 static void append_string(GString *text, const char *string)
 {
-	g_autoptr(json_t) value = json_string(string != NULL ? string : "");
-
-	append_value(text, value);
+	if (string == NULL)
+		string = "";
+	base_json_append_string(text, string, strlen(string));
 }
 
 static void append_members(GString *text, json_t *object, const char *const *but)
@@ -56,7 +46,7 @@ static void append_members(GString *text, json_t *object, const char *const *but
 		g_string_append_c(text, ',');
 		append_string(text, key);
 		g_string_append_c(text, ':');
-		append_value(text, value);
+		base_json_append(text, value);
 	}
 }
 
@@ -97,7 +87,7 @@ json_t *api_object_decode(GBytes *value)
 	gsize size_bytes;
 	const char *text = g_bytes_get_data(value, &size_bytes);
 
-	return json_loadb(text, size_bytes, 0, NULL);
+	return base_json_parse_own(text, size_bytes);
 }
 
 /* The end of the object that begins at `text`: after its closing brace. NULL if it has none. */
@@ -145,7 +135,7 @@ json_t *api_object_decode_metadata(GBytes *value)
 
 	if (!api_object_metadata_text(value, &text, &size_bytes))
 		return NULL;
-	return json_loadb(text, size_bytes, 0, NULL);
+	return base_json_parse_own(text, size_bytes);
 }
 
 GBytes *api_object_partial_metadata(GBytes *value)

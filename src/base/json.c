@@ -1,9 +1,12 @@
 #include "base/json.h"
 
 #include "base/error.h"
+#include "base/json_text.h"
 
 #include <stdarg.h>
 #include <string.h>
+
+enum { DUMP_FIRST_BYTES = 1024 };
 
 /* jansson recurses to JSON_PARSER_MAX_DEPTH (2048); deeper than ours is refused before it parses.
  */
@@ -43,6 +46,9 @@ json_t *base_json_parse(const char *text, gsize size_bytes, GError **error)
 			    size_bytes, BASE_JSON_MAX_BYTES);
 		return NULL;
 	}
+	value = base_json_read_plain(text, size_bytes, BASE_JSON_MAX_DEPTH);
+	if (value != NULL)
+		return value;
 	if (!depth_is_bounded(text, size_bytes)) {
 		g_set_error(error, BASE_ERROR, BASE_ERROR_TOO_LARGE,
 			    "JSON document is nested deeper than %d levels", BASE_JSON_MAX_DEPTH);
@@ -55,15 +61,25 @@ json_t *base_json_parse(const char *text, gsize size_bytes, GError **error)
 	return value;
 }
 
+json_t *base_json_parse_own(const char *text, gsize size_bytes)
+{
+	json_t *value = base_json_read_plain(text, size_bytes, BASE_JSON_MAX_DEPTH);
+
+	return value != NULL ? value : json_loadb(text, size_bytes, 0, NULL);
+}
+
 char *base_json_dump(const json_t *value, gsize *size_bytes)
 {
-	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	GString *text = g_string_sized_new(DUMP_FIRST_BYTES);
+	char *exact;
 
-	/* Values come from json_loadb or our own builders, so they can always be printed. */
-	g_assert(text != NULL);
+	base_json_append(text, value);
 	if (size_bytes != NULL)
-		*size_bytes = strlen(text);
-	return text;
+		*size_bytes = text->len;
+	/* What a growing buffer has too much would stay with what is kept for long. */
+	exact = g_memdup2(text->str, text->len + 1);
+	g_string_free(text, TRUE);
+	return exact;
 }
 
 char *base_json_dump_canonical(const json_t *value)

@@ -18,6 +18,10 @@ enum {
  * ("line L, column C: …") or BASE_ERROR_TOO_LARGE. */
 json_t *base_json_parse(const char *text, gsize size_bytes, GError **error);
 
+/* Parses text that was printed here and kept: no limits. Yours; NULL if it is not JSON after all.
+ */
+json_t *base_json_parse_own(const char *text, gsize size_bytes);
+
 /* Compact text with keys in the order of the object. Yours, NUL-terminated; `size_bytes` may be
  * NULL. */
 char *base_json_dump(const json_t *value, gsize *size_bytes);

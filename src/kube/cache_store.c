@@ -120,7 +120,7 @@ static json_t *unpack(KubeStore *store, GBytes *bytes)
 {
 	gsize size_bytes = 0;
 	const char *text = g_bytes_get_data(bytes, &size_bytes);
-	json_t *object = json_loadb(text, size_bytes, 0, NULL);
+	json_t *object = base_json_parse_own(text, size_bytes);
 
 	/* We printed it ourselves. */
 	g_assert(object != NULL);

@@ -1,5 +1,6 @@
 #include "kube/client.h"
 
+#include "base/json_text.h"
 #include "kube/query.h"
 
 #include <string.h>
@@ -255,8 +256,11 @@ static json_t *parse_answer(KubeClient *client, const Call *call, const HttpResp
 	gsize size_bytes = 0;
 	const char *text = g_bytes_get_data(response->body, &size_bytes);
 	json_t *value =
-		json_loadb(text != NULL ? text : "", size_bytes, JSON_REJECT_DUPLICATES, NULL);
+		base_json_read_plain(text != NULL ? text : "", size_bytes, BASE_JSON_MAX_DEPTH);
 
+	if (value == NULL)
+		value = json_loadb(text != NULL ? text : "", size_bytes, JSON_REJECT_DUPLICATES,
+				   NULL);
 	if (json_is_object(value))
 		return value;
 	json_decref(value);
