@@ -22,6 +22,10 @@ enum {
 	RENEW_INTERVAL_S = 3600,
 	STOP_TIMEOUT_S = 10, /* then the process ends whatever still runs */
 	MALLOC_ARENAS = 2,   /* threads share: memory counts more here than contention */
+	/* Large buffers go back to the system at once. Fixed, since glibc else raises it to the
+	 * largest list that was ever answered, and what is freed below it stays. */
+	MALLOC_MMAP_BYTES = 32 * 1024,
+	TRIM_INTERVAL_S = 10,
 };
 
 static char *data_option, *listen_option, *artefacts_option;
@@ -89,6 +93,14 @@ static gboolean on_renewal(gpointer plane)
 
 	if (!control_plane_renew(plane, &error))
 		base_log(BASE_LOG_ERROR, "up", "renewing certificates: %s", error->message);
+	return G_SOURCE_CONTINUE;
+}
+
+/* Pages that a burst left free between what stays go back to the system. */
+static gboolean on_trim(gpointer unused)
+{
+	(void)unused;
+	malloc_trim(0);
 	return G_SOURCE_CONTINUE;
 }
 
@@ -227,6 +239,7 @@ static void settle_process(void)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	mallopt(M_ARENA_MAX, MALLOC_ARENAS);
+	mallopt(M_MMAP_THRESHOLD, MALLOC_MMAP_BYTES);
 	if (verbose_option)
 		base_log_set_level(BASE_LOG_DEBUG);
 }
@@ -257,6 +270,7 @@ static CmdExit serve(const char *folder, const char *address, int report_fd)
 	g_unix_signal_add(SIGINT, on_signal, loop);
 	g_unix_signal_add(SIGHUP, on_signal, loop);
 	g_timeout_add_seconds(RENEW_INTERVAL_S, on_renewal, plane);
+	g_timeout_add_seconds(TRIM_INTERVAL_S, on_trim, NULL);
 	if (output_option != NULL)
 		print_json(folder, address, plane);
 	else

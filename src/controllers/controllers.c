@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-	DEFAULT_DEVICE_WORKERS = 12, /* they mostly wait for commits, which are joined */
+	DEFAULT_DEVICE_WORKERS = 8, /* they mostly wait for commits, which are joined */
 	EVENTS_STOP_TIMEOUT_S = 1,
 };
 
@@ -31,24 +31,42 @@ static const struct {
 	[WORLD_DEVICE] = {device_reconcile, 0},
 };
 
-static KubeCache *cache_of(World *world, const KubeResource *resource, const char *label_selector,
-			   gboolean metadata_only)
+static KubeCache *cache_of(World *world, const KubeResource *resource, const char *label_selector)
 {
-	KubeCacheOptions options = {.label_selector = label_selector,
-				    .metadata_only = metadata_only};
+	KubeCacheOptions options = {.label_selector = label_selector};
 
 	return kube_cache_new(world->client, resource, &options);
+}
+
+/* Of a device's Secret only whose it is and its version are looked at in the cache. */
+static void keep_version(json_t *object, gpointer unused)
+{
+	static const char *const unread[] = {"annotations", "creationTimestamp", "managedFields",
+					     "ownerReferences"};
+	json_t *metadata = json_object_get(object, "metadata");
+
+	(void)unused;
+	for (gsize i = 0; i < G_N_ELEMENTS(unread); i++)
+		json_object_del(metadata, unread[i]);
+}
+
+static KubeCache *device_secrets_cache(World *world)
+{
+	KubeCacheOptions options = {.label_selector = MODEL_LABEL_DEVICE,
+				    .metadata_only = TRUE,
+				    .transform = keep_version};
+
+	return kube_cache_new(world->client, &kube_secrets, &options);
 }
 
 static void make_caches(World *world)
 {
 	for (int kind = 0; kind < WORLD_KINDS; kind++)
-		world->caches[kind] = cache_of(world, world_resource((WorldKind)kind), NULL, FALSE);
-	world->settings_secrets =
-		cache_of(world, &kube_secrets, MODEL_LABEL_SETTINGS "=true", FALSE);
+		world->caches[kind] = cache_of(world, world_resource((WorldKind)kind), NULL);
+	world->settings_secrets = cache_of(world, &kube_secrets, MODEL_LABEL_SETTINGS "=true");
 	world->settings_config_maps =
-		cache_of(world, &kube_config_maps, MODEL_LABEL_SETTINGS "=true", FALSE);
-	world->device_secrets = cache_of(world, &kube_secrets, MODEL_LABEL_DEVICE, TRUE);
+		cache_of(world, &kube_config_maps, MODEL_LABEL_SETTINGS "=true");
+	world->device_secrets = device_secrets_cache(world);
 }
 
 static void each_cache(World *world, void (*func)(KubeCache *))

@@ -97,9 +97,13 @@ static const char *or_empty(const char *text)
 static char *identity_of(const char *controller, KubeEventType type, const KubeRef *regarding,
 			 const char *reason, const char *note)
 {
-	return g_strdup_printf("%s\n%d\n%s\n%s\n%s\n%s\n%s\n%s", controller, (int)type,
-			       regarding->resource->kind, or_empty(regarding->name_space),
-			       regarding->name, or_empty(regarding->uid), reason, note);
+	g_autofree char *all =
+		g_strdup_printf("%s\n%d\n%s\n%s\n%s\n%s\n%s\n%s", controller, (int)type,
+				regarding->resource->kind, or_empty(regarding->name_space),
+				regarding->name, or_empty(regarding->uid), reason, note);
+
+	/* Thousands are kept for minutes. */
+	return g_compute_checksum_for_string(G_CHECKSUM_SHA1, all, -1);
 }
 
 static Fact *new_fact(const char *controller, KubeEventType type, const KubeRef *regarding,

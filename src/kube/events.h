@@ -11,7 +11,7 @@
 #include <glib.h>
 
 enum {
-	KUBE_EVENT_QUEUE_MAX = 1024,      /* waiting to be sent */
+	KUBE_EVENT_QUEUE_MAX = 4096,      /* waiting to be sent: some for each of 1,000 devices */
 	KUBE_EVENT_SERIES_MAX = 1024,     /* remembered for de-duplication */
 	KUBE_EVENT_SERIES_S = 6 * 60,     /* silence after which a series is over */
 	KUBE_EVENT_REFRESH_S = 30,        /* a series' count is written at most this often … */
