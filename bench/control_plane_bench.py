@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import ssl
 import statistics
@@ -19,8 +20,9 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ESPALIER = ROOT / "build" / "espalier"
 DEVICES = 1000
-SINGLE_DEVICES = 10
+SINGLE_DEVICES = 100
 STARTS = 5
+TRIM_S = 12  # what a burst left free goes back to the system within 10 s
 BASE = """
 apiVersion: espalier.dev/v1alpha1
 kind: Storage
@@ -93,6 +95,24 @@ class Plane:
         return values["Private_Clean"] + values["Private_Dirty"], values["Rss"]
 
 
+    def cpu(self):
+        """Seconds of CPU of the process itself, kernel included."""
+        fields = pathlib.Path("/proc/%s/stat" % (self.data / "pid").read_text().strip()).read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def children(self):
+        """Private bytes of the processes below it (the broker)."""
+        pid, total = (self.data / "pid").read_text().strip(), 0
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                if stat.read_text().rsplit(")", 1)[1].split()[1] == pid:
+                    rollup = (stat.parent / "smaps_rollup").read_text()
+                    total += sum(int(kib) * 1024 for kib in re.findall(r"Private_\w+: +(\d+)", rollup))
+            except OSError:
+                continue
+        return total
+
+
 def mib(value):
     return "%.1f MiB" % (value / 1024 / 1024)
 
@@ -115,17 +135,25 @@ def fsync_time():
 
 
 def bench_start():
-    times, said = [], ""
+    times, without = [], []
     for _ in range(STARTS):
         plane = Plane()
         seconds, said = plane.up()
         times.append(seconds)
+        ready, broker = re.search(r"ready in (\d+) ms \((\d+) ms", said).groups()
+        without.append((int(ready) - int(broker)) / 1000)
         plane.down()
         shutil.rmtree(plane.work)
-    show("espalier up, first start, until it answers (median of %d)" % STARTS, ms(statistics.median(times)), "goal < 600 ms, broker included")
-    for line in said.splitlines():
-        if "ready in" in line.lower():
-            show("  the last one says", line.strip())
+    show("espalier up, first start, broker included (median of %d)" % STARTS, ms(statistics.median(times)), "goal < 600 ms")
+    show("  of which all but the broker", ms(statistics.median(without)), "goal < 300 ms")
+
+
+def show_memory(plane, when, goal):
+    time.sleep(TRIM_S)
+    private, resident = plane.memory()
+    show("memory %s: private" % when, mib(private), goal)
+    show("  resident", mib(resident))
+    show("  private of its children (the broker)", mib(plane.children()))
 
 
 class Watcher(threading.Thread):
@@ -171,7 +199,7 @@ def bench_single(plane):
         times.append(watcher.seen[name] - began)
     times.sort()
     show("Device created -> config.bin in its Secret, p50 of %d" % SINGLE_DEVICES, ms(times[len(times) // 2]), "goal < 50 ms")
-    show("Device created -> config.bin in its Secret, p99", ms(times[int(len(times) * 0.99) - 1]), "goal < 200 ms")
+    show("Device created -> config.bin in its Secret, p99", ms(times[int(len(times) * 0.99)]), "goal < 200 ms")
     for i in range(SINGLE_DEVICES):
         connection.request("DELETE", "/apis/espalier.dev/v1alpha1/namespaces/default/devices/single-%d" % i,
                            headers=plane.headers())
@@ -188,12 +216,13 @@ def bench_single(plane):
 def bench_thousand(plane):
     manifest = plane.work / "devices.yaml"
     manifest.write_text("".join(DEVICE % ("dev-%d" % i) for i in range(DEVICES)))
-    began = time.monotonic()
+    began, cpu = time.monotonic(), plane.cpu()
     plane.run("apply", "-f", str(manifest))
     applied = time.monotonic() - began
     plane.run("wait", "devices", "--all", "--timeout", "120")
     show("%d Devices by `espalier apply`, all Ready" % DEVICES, "%.2f s" % (time.monotonic() - began), "goal < 5 s where fsync <= 2 ms")
     show("  of which the apply itself", "%.2f s" % applied)
+    show("  CPU of the control plane for one device", ms((plane.cpu() - cpu) / DEVICES))
 
 
 def bench_secret(plane):
@@ -205,7 +234,7 @@ def bench_secret(plane):
     revision = json.loads(connection.getresponse().read())["metadata"]["resourceVersion"]
     watch.request("GET", path + "&watch=true&resourceVersion=" + revision, headers=headers)
     events = watch.getresponse()
-    began = time.monotonic()
+    began, cpu = time.monotonic(), plane.cpu()
     body = json.dumps({"data": {"wifi.ssid": base64.b64encode(b"changed").decode()}})
     connection.request("PATCH", "/api/v1/namespaces/default/secrets/wifi", body,
                        dict(plane.headers(), **{"Content-Type": "application/merge-patch+json"}))
@@ -214,11 +243,26 @@ def bench_secret(plane):
     while len(changed) < DEVICES:
         changed.add(json.loads(events.readline())["object"]["metadata"]["name"])
     show("one changed group Secret, %d devices rebuilt" % len(changed), "%.2f s" % (time.monotonic() - began), "goal < 2 s")
+    show("  CPU of the control plane for one device", ms((plane.cpu() - cpu) / DEVICES))
+
+
+def bench_table(plane):
+    """What `kubectl get devices` asks for."""
+    connection, times, headers = plane.connect(), [], dict(plane.headers(), Accept="application/json;as=Table;g=meta.k8s.io;v=v1")
+    for _ in range(10):
+        began = time.monotonic()
+        connection.request("GET", "/apis/espalier.dev/v1alpha1/namespaces/default/devices?limit=%d" % DEVICES, headers=headers)
+        size = len(connection.getresponse().read())
+        times.append(time.monotonic() - began)
+    show("a Table of %d Devices (median of 10; %.1f MiB)" % (DEVICES, size / 1024 / 1024), ms(statistics.median(times)))
+    connection.request("GET", "/apis/events.k8s.io/v1/namespaces/default/events", headers=plane.headers())
+    show("Events on record", str(len(json.loads(connection.getresponse().read())["items"])))
 
 
 def main():
     print("control plane (espalier up)")
     show("fsync of 4 KiB here, median", ms(fsync_time()))
+    show("load average now", "%.1f" % os.getloadavg()[0])
     bench_start()
     plane = Plane()
     try:
@@ -226,17 +270,12 @@ def main():
         plane.work.mkdir(exist_ok=True)
         base.write_text(BASE)
         plane.up("-f", str(base), "--wait")
-        time.sleep(2)
-        private, resident = plane.memory()
-        show("memory idle: private", mib(private), "goal < 6 MiB")
-        show("memory idle: resident", mib(resident))
-        if not os.environ.get("QUICK"): bench_single(plane)
+        show_memory(plane, "idle", "goal < 6 MB (5.7 MiB)")
+        bench_single(plane)
         bench_thousand(plane)
         bench_secret(plane)
-        time.sleep(5)
-        private, resident = plane.memory()
-        show("memory with %d devices: private" % DEVICES, mib(private), "goal < 15 MiB")
-        show("memory with %d devices: resident" % DEVICES, mib(resident))
+        bench_table(plane)
+        show_memory(plane, "with %d devices" % DEVICES, "goal < 15 MB (14.3 MiB)")
         plane.down()
     finally:
         subprocess.run([ESPALIER, "down", "--data", plane.data], capture_output=True)

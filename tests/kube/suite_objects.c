@@ -110,6 +110,44 @@ static gboolean a_merge_patch_removes_with_null(Suite *suite, GError **error)
 	return TRUE;
 }
 
+/* Writes of large objects, statuses and Events ask for that: see KubeWriteOptions. */
+static gboolean a_write_answers_with_metadata_alone(Suite *suite, GError **error)
+{
+	const KubeWriteOptions write = {.metadata_only = TRUE};
+	g_autoptr(json_t) secret =
+		json_pack("{s:s, s:s, s:{s:s}, s:{s:s}}", "apiVersion", "v1", "kind", "Secret",
+			  "metadata", "name", "brief", "data", "key", "dmFsdWU=");
+	g_autoptr(json_t) patch = json_pack("{s:{s:s}}", "data", "key", "b3RoZXI=");
+	g_autoptr(json_t) state = json_pack("{s:{s:s}}", "status", "deviceCluster", "north");
+	g_autoptr(json_t) made =
+		kube_create(suite->client, &kube_secrets, suite->name_space, secret, &write, error);
+	g_autoptr(json_t) device = NULL;
+	g_autoptr(json_t) patched = NULL;
+	g_autoptr(json_t) told = NULL;
+
+	GOOD(made != NULL);
+	patched = kube_merge_patch(suite->client, &kube_secrets, suite->name_space, "brief", NULL,
+				   patch, &write, error);
+	GOOD(patched != NULL);
+	device = suite_create(suite, &kube_devices, suite_device("brief"), error);
+	GOOD(device != NULL);
+	told = kube_merge_patch(suite->client, &kube_devices, suite->name_space, "brief", "status",
+				state, &write, error);
+	GOOD(told != NULL);
+	const json_t *const answers[] = {made, patched, told};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(answers); i++) {
+		CHECK(g_strcmp0(base_json_get_string(answers[i], "kind", NULL),
+				"PartialObjectMetadata") == 0,
+		      "another kind");
+		CHECK(kube_object_resource_version(answers[i]) != NULL, "no version");
+		CHECK(json_object_get(answers[i], "data") == NULL &&
+			      json_object_get(answers[i], "status") == NULL,
+		      "more than metadata");
+	}
+	return TRUE;
+}
+
 static gboolean a_json_patch_tests_before_it_writes(Suite *suite, GError **error)
 {
 	g_autoptr(json_t) made = suite_create(suite, &kube_devices, suite_device("test"), error);
@@ -330,6 +368,7 @@ const SuiteCase suite_object_cases[] = {
 	{"a patch that changes nothing writes nothing", a_patch_that_changes_nothing_writes_nothing,
 	 FALSE, FALSE},
 	{"a merge patch removes with null", a_merge_patch_removes_with_null, FALSE, FALSE},
+	{"a write answers with metadata alone", a_write_answers_with_metadata_alone, FALSE, FALSE},
 	{"a JSON patch tests before it writes", a_json_patch_tests_before_it_writes, FALSE, FALSE},
 	{"a dry run stores nothing", a_dry_run_stores_nothing, FALSE, FALSE},
 	{"status and spec are written apart", status_and_spec_are_written_apart, FALSE, FALSE},
