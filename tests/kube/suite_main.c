@@ -6,32 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WAIT_STEP_US = 20 * 1000 };
-
-gboolean suite_fail(GError **error, const char *where, const char *format, ...)
-{
-	g_autofree char *text = NULL;
-	va_list args;
-
-	va_start(args, format);
-	text = g_strdup_vprintf(format, args);
-	va_end(args);
-	g_set_error(error, KUBE_ERROR, KUBE_ERROR_OTHER, "%s: %s", where, text);
-	return FALSE;
-}
-
-gboolean suite_wait(SuiteQuestion is_so, gpointer user_data, guint seconds)
-{
-	gint64 until_us = base_clock_monotonic_us() + (gint64)seconds * G_USEC_PER_SEC;
-
-	while (!is_so(user_data)) {
-		if (base_clock_monotonic_us() > until_us)
-			return FALSE;
-		g_usleep(WAIT_STEP_US);
-	}
-	return TRUE;
-}
-
 gboolean suite_expect(const GError *fault, KubeError code, const char *text, const char *where,
 		      GError **error)
 {
