@@ -204,8 +204,10 @@ void controllers_broker_changed(Controllers *controllers)
 {
 	g_autoptr(GPtrArray) keys = kube_cache_keys(controllers->world.caches[WORLD_CLUSTER]);
 
-	for (guint i = 0; i < keys->len; i++)
+	for (guint i = 0; i < keys->len; i++) {
+		fleet_session_kick(controllers->world.fleet, g_ptr_array_index(keys, i));
 		world_enqueue(&controllers->world, WORLD_CLUSTER, g_ptr_array_index(keys, i), 0);
+	}
 }
 
 void controllers_bundle_published(Controllers *controllers, const char *name_space,

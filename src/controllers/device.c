@@ -75,6 +75,13 @@ gboolean device_cluster_has_broker(const DeviceRound *round)
 	       fleet_session_status(round->world->fleet, round->cluster_key, &session);
 }
 
+gboolean device_cluster_awaits_broker(const DeviceRound *round)
+{
+	return round->world->broker != NULL && round->cluster != NULL &&
+	       !device_cluster_has_broker(round) &&
+	       kube_condition_is_true(round->cluster->status, MODEL_CONDITION_BROKER_READY);
+}
+
 static void find_class_and_cluster(DeviceRound *round)
 {
 	const char *name_space = round->device->meta.namespace;

@@ -89,6 +89,13 @@ static gboolean take_broker(World *world, const char *key, const ModelDeviceClus
 				 "this process runs without a local broker");
 		return FALSE;
 	}
+	/* First of all: a claim waits for a broker that is away, and then it would not be told. */
+	broker_status(world->broker, &broker);
+	if (!broker.up) {
+		set_broker_false(status, generation, MODEL_REASON_BROKER_UNREACHABLE, TRUE,
+				 broker.reason);
+		return FALSE;
+	}
 	if (!claim_broker(world, key, cluster, &error)) {
 		gboolean claimed = g_error_matches(error, BROKER_ERROR, BROKER_ERROR_CLAIMED);
 
@@ -109,26 +116,34 @@ static gboolean take_broker(World *world, const char *key, const ModelDeviceClus
 	return TRUE;
 }
 
-static void set_counts(World *world, const char *key, json_t *status)
+/* The devices of all its classes. */
+static json_int_t count_devices(World *world, const char *key)
 {
-	FleetSessionStatus session = {0};
-
 	g_autofree char *reference = g_strconcat(MODEL_KIND_DEVICE_CLUSTER "/", key, NULL);
 	g_autoptr(GPtrArray) classes =
 		kube_cache_index(world->caches[WORLD_CLASS], WORLD_INDEX_REFERENCES, reference);
-	guint devices = 0;
+	json_int_t n_devices = 0;
 
 	for (guint i = 0; i < classes->len; i++) {
-		g_autofree char *class_reference = g_strconcat(MODEL_KIND_DEVICE_CLASS "/",
-							       g_ptr_array_index(classes, i), NULL);
+		g_autofree char *of = g_strconcat(MODEL_KIND_DEVICE_CLASS "/",
+						  g_ptr_array_index(classes, i), NULL);
 
-		devices += kube_cache_index_count(world->caches[WORLD_DEVICE],
-						  WORLD_INDEX_REFERENCES, class_reference);
+		n_devices += kube_cache_index_count(world->caches[WORLD_DEVICE],
+						    WORLD_INDEX_REFERENCES, of);
 	}
-	if (!fleet_session_status(world->fleet, key, &session))
-		memset(&session, 0, sizeof session);
-	json_object_set_new(status, "devices", json_integer(devices));
-	json_object_set_new(status, "online", json_integer((json_int_t)session.online));
+	return n_devices;
+}
+
+static void set_counts(World *world, const char *key, json_t *status)
+{
+	FleetSessionStatus session;
+
+	json_object_set_new(status, "devices", json_integer(count_devices(world, key)));
+	/* While nothing is heard, what was last heard stands. */
+	if (fleet_session_status(world->fleet, key, &session) && session.up)
+		json_object_set_new(status, "online", json_integer((json_int_t)session.online));
+	else if (json_object_get(status, "online") == NULL)
+		json_object_set_new(status, "online", json_integer(0));
 }
 
 static void set_artefacts(World *world, const ModelDeviceCluster *cluster, json_t *status)
@@ -155,17 +170,35 @@ static void set_artefacts(World *world, const ModelDeviceCluster *cluster, json_
 				   "Storage '%s' can be read and written", cluster->storage_name);
 }
 
+/* TRUE if the broker ended and was back before anybody looked. */
+static gboolean has_restarted(World *world)
+{
+	BrokerStatus broker;
+	gboolean restarted;
+
+	broker_status(world->broker, &broker);
+	g_mutex_lock(&world->mutex);
+	restarted = broker.restarts != world->broker_restarts;
+	world->broker_restarts = broker.restarts;
+	g_mutex_unlock(&world->mutex);
+	return restarted;
+}
+
 static void tell_flip(World *world, const ModelDeviceCluster *cluster, const json_t *before,
 		      const json_t *status)
 {
 	KubeTruth was = kube_condition_truth(before, MODEL_CONDITION_BROKER_READY);
 	KubeTruth is = kube_condition_truth(status, MODEL_CONDITION_BROKER_READY);
+	gboolean unseen = is == KUBE_TRUE && has_restarted(world) && was == KUBE_TRUE;
 
+	if (unseen)
+		world_event(world, KUBE_EVENT_WARNING, &kube_device_clusters, cluster->object,
+			    MODEL_EVENT_BROKER_UNREACHABLE, "the broker ended by itself");
 	if (was == KUBE_TRUE && is == KUBE_FALSE)
 		world_event(world, KUBE_EVENT_WARNING, &kube_device_clusters, cluster->object,
 			    MODEL_EVENT_BROKER_UNREACHABLE, "%s",
 			    kube_condition_message(status, MODEL_CONDITION_BROKER_READY));
-	else if (was == KUBE_FALSE && is == KUBE_TRUE)
+	else if (unseen || (was == KUBE_FALSE && is == KUBE_TRUE))
 		world_event(world, KUBE_EVENT_NORMAL, &kube_device_clusters, cluster->object,
 			    MODEL_EVENT_BROKER_RESTORED, "the broker takes connections");
 }

@@ -312,6 +312,9 @@ DeviceStep device_ensure_credentials(DeviceRound *round, GError **error)
 	gboolean done = FALSE;
 
 	(void)error;
+	if (device_cluster_awaits_broker(round) &&
+	    kube_condition_find(round->status, MODEL_CONDITION_CREDENTIALS_READY) != NULL)
+		return STEP_DONE;
 	if (!device_cluster_has_broker(round))
 		return device_block(round, MODEL_CONDITION_CREDENTIALS_READY,
 				    MODEL_REASON_BROKER_UNREACHABLE,

@@ -43,6 +43,10 @@ gboolean device_had_reason(const DeviceRound *round, const char *condition, cons
 /* TRUE if the local broker belongs to the device's cluster, so that names there are ours. */
 gboolean device_cluster_has_broker(const DeviceRound *round);
 
+/* TRUE if it is about to be, again: the cluster had it, and was not looked at since this process
+ * started. The device comes again once it was. */
+gboolean device_cluster_awaits_broker(const DeviceRound *round);
+
 /* Reads the device's Secret, or mints a password for one (device_config.c). */
 DeviceStep device_load_secret(DeviceRound *round, GError **error);
 /* Plans, lays out and writes the configuration, and with it the Secret. */

@@ -61,7 +61,8 @@ typedef struct {
 				 name */
 	GHashTable *swept;    /* cluster key → gint64, monotonic: its users were looked through */
 	GHashTable *overdue;  /* keys of devices that are late or silent */
-	char *program_hash;   /* of host_firmware */
+	guint broker_restarts;   /* of the broker, as told last */
+	char *program_hash;      /* of host_firmware */
 	gint64 program_stamp_us; /* its modification time when hashed */
 	guint64 program_size_bytes;
 } World;
