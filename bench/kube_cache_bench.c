@@ -77,8 +77,8 @@ static gint64 change_devices(KubeClient *client)
 
 	for (guint i = 0; i < DEVICES; i++) {
 		g_autofree char *name = g_strdup_printf("bench-%04u", i);
-		g_autoptr(json_t) after = kube_merge_patch(client, &kube_devices, "default", name,
-							   NULL, patch, NULL, NULL);
+		G_GNUC_UNUSED g_autoptr(json_t) after = kube_merge_patch(
+			client, &kube_devices, "default", name, NULL, patch, NULL, NULL);
 	}
 	while (g_atomic_int_get(&changes) - before < DEVICES)
 		g_usleep(200);

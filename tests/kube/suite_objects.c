@@ -44,8 +44,8 @@ static gboolean refuses_an_object_in_no_namespace(Suite *suite, GError **error)
 {
 	g_autoptr(json_t) object = suite_device("nowhere");
 	g_autoptr(GError) fault = NULL;
-	g_autoptr(json_t) made = kube_create(suite->client, &kube_devices, "no-such-namespace",
-					     object, NULL, &fault);
+	G_GNUC_UNUSED g_autoptr(json_t) made = kube_create(
+		suite->client, &kube_devices, "no-such-namespace", object, NULL, &fault);
 
 	EXPECT(fault, KUBE_ERROR_NOT_FOUND, "namespaces \"no-such-namespace\" not found");
 	return TRUE;
@@ -316,7 +316,7 @@ static gboolean is_gone(gpointer user_data)
 {
 	Suite *suite = user_data;
 	g_autoptr(GError) fault = NULL;
-	g_autoptr(json_t) secret =
+	G_GNUC_UNUSED g_autoptr(json_t) secret =
 		kube_get(suite->client, &kube_secrets, suite->name_space, "child", &fault);
 
 	return g_error_matches(fault, KUBE_ERROR, KUBE_ERROR_NOT_FOUND);

@@ -141,8 +141,8 @@ static void deletes_dependents_when_their_owner_is_gone(void **state)
 	World *world = *state;
 	g_autofree char *owner = make_map(world, "default", "owner", "");
 	g_autofree char *child = make_owned(world, "child", "owner", owner);
-	g_autofree char *grandchild = make_owned(world, "grandchild", "child", child);
-	g_autofree char *other = make_map(world, "default", "other", "");
+	G_GNUC_UNUSED g_autofree char *grandchild = make_owned(world, "grandchild", "child", child);
+	G_GNUC_UNUSED g_autofree char *other = make_map(world, "default", "other", "");
 
 	world_do(world, 200, "DELETE", WORLD_CONFIG_MAPS "/owner", NULL);
 	wait_for(world, WORLD_CONFIG_MAPS "/child", 404);
@@ -153,9 +153,10 @@ static void deletes_dependents_when_their_owner_is_gone(void **state)
 static void deletes_what_is_born_an_orphan(void **state)
 {
 	World *world = *state;
-	g_autofree char *first = make_owned(world, "first", "never", "no-such-uid");
-	g_autofree char *owner = make_map(world, "default", "owner", "");
-	g_autofree char *second = make_owned(world, "second", "owner", "an-older-uid");
+	G_GNUC_UNUSED g_autofree char *first = make_owned(world, "first", "never", "no-such-uid");
+	G_GNUC_UNUSED g_autofree char *owner = make_map(world, "default", "owner", "");
+	G_GNUC_UNUSED g_autofree char *second =
+		make_owned(world, "second", "owner", "an-older-uid");
 
 	wait_for(world, WORLD_CONFIG_MAPS "/first", 404);
 	wait_for(world, WORLD_CONFIG_MAPS "/second", 404);
@@ -172,7 +173,7 @@ static void keeps_dependents_that_have_another_owner(void **state)
 		"\"one\",\"uid\":\"%s\"},{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"name\":"
 		"\"two\",\"uid\":\"%s\"}]",
 		one, two);
-	g_autofree char *child = make_map(world, "default", "child", more);
+	G_GNUC_UNUSED g_autofree char *child = make_map(world, "default", "child", more);
 	gint64 end = g_get_monotonic_time() + WORLD_WAIT_US;
 	gsize n_owners = 2;
 
@@ -213,7 +214,7 @@ static void finds_garbage_of_an_earlier_run_at_the_start(void **state)
 {
 	World *world = *state;
 	g_autofree char *owner = make_map(world, "default", "owner", "");
-	g_autofree char *child = make_owned(world, "child", "owner", owner);
+	G_GNUC_UNUSED g_autofree char *child = make_owned(world, "child", "owner", owner);
 	StoreOperation operation = {.action = STORE_DELETE,
 				    .key = "/core/configmaps/default/owner"};
 
@@ -282,9 +283,11 @@ static void never_deletes_the_default_namespace(void **state)
 static void deletes_a_collection_by_selector(void **state)
 {
 	World *world = *state;
-	g_autofree char *a = make_map(world, "default", "a", ",\"labels\":{\"x\":\"1\"}");
-	g_autofree char *b = make_map(world, "default", "b", ",\"labels\":{\"x\":\"1\"}");
-	g_autofree char *c = make_map(world, "default", "c", "");
+	G_GNUC_UNUSED g_autofree char *a =
+		make_map(world, "default", "a", ",\"labels\":{\"x\":\"1\"}");
+	G_GNUC_UNUSED g_autofree char *b =
+		make_map(world, "default", "b", ",\"labels\":{\"x\":\"1\"}");
+	G_GNUC_UNUSED g_autofree char *c = make_map(world, "default", "c", "");
 
 	world_do(world, 200, "DELETE", WORLD_CONFIG_MAPS "?labelSelector=x%3D1", NULL);
 	world_do(world, 404, "GET", WORLD_CONFIG_MAPS "/a", NULL);

@@ -10,7 +10,6 @@
 
 static json_t *parse(const char *text)
 {
-	g_autoptr(GError) error = NULL;
 	json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
 
 	if (value == NULL)

@@ -244,7 +244,6 @@ static void refuses_alias_bombs(void **state)
 	g_autoptr(GString) bomb = g_string_new("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
 	g_autoptr(GString) fat = g_string_new("a: &a \"");
 	g_autoptr(GString) deep = g_string_new("a0: &a0 [[[[[[[[[[x]]]]]]]]]]\n");
-	g_autoptr(GError) error = NULL;
 
 	(void)state;
 	for (int i = 1; i < 9; i++)

@@ -464,7 +464,7 @@ static void tells_a_stream_that_its_peer_hung_up(void **state)
 	g_autoptr(HttpServer) server = serve(&world, (HttpServerOptions){0});
 	int fd = dial(server);
 	HttpStream *stream = open_stream(&world, fd);
-	g_autofree char *head = get(fd, "\r\n\r\n");
+	G_GNUC_UNUSED g_autofree char *head = get(fd, "\r\n\r\n");
 
 	(void)state;
 	close(fd);
@@ -503,7 +503,7 @@ static void stops_with_streams_and_deferred_answers_under_way(void **state)
 	HttpServer *server = serve(&world, (HttpServerOptions){0});
 	g_auto(BaseFd) watch = dial(server);
 	g_auto(BaseFd) wait = dial(server);
-	g_auto(BaseFd) idle = dial(server);
+	G_GNUC_UNUSED g_auto(BaseFd) idle = dial(server);
 	HttpStream *stream = open_stream(&world, watch);
 	GThread *thread;
 

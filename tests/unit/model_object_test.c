@@ -331,7 +331,7 @@ static void every_error_has_its_reason(void **state)
 
 	(void)state;
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-		g_autoptr(GError) error = g_error_new(MODEL_ERROR, cases[i].code, "x");
+		g_autoptr(GError) error = g_error_new(MODEL_ERROR, (gint)cases[i].code, "x");
 
 		assert_string_equal(model_error_reason(error), cases[i].reason);
 	}
