@@ -625,10 +625,23 @@ static void free_local(Broker *broker)
 static void claim(Broker *broker, const char *owner, const char *root, BrokerDone done,
 		  gpointer user_data)
 {
-	LocalChange *change = local_change_new(LOCAL_CLAIM, owner, done, user_data);
+	Local *local = local_of(broker);
+	gboolean is_claimed;
+	LocalChange *change;
 
+	/* Asked at every look at a cluster: the broker reads its files again only for news. */
+	g_mutex_lock(&local->mutex);
+	is_claimed = local->started && local->status.up && !local->committing &&
+		     local->changes->len == 0 && local_users_is_claimed(local->users, owner, root);
+	g_mutex_unlock(&local->mutex);
+	if (is_claimed) {
+		if (done != NULL)
+			done(NULL, user_data);
+		return;
+	}
+	change = local_change_new(LOCAL_CLAIM, owner, done, user_data);
 	change->root = g_strdup(root);
-	submit(local_of(broker), change);
+	submit(local, change);
 }
 
 static void release(Broker *broker, const char *owner, BrokerDone done, gpointer user_data)

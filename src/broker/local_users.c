@@ -216,6 +216,11 @@ static void apply_ensure(LocalUsers *users, LocalChange *change, Undo *undo)
 	undo->user = exchange(users, change->name, user);
 }
 
+gboolean local_users_is_claimed(const LocalUsers *users, const char *owner, const char *root)
+{
+	return g_strcmp0(users->owner, owner) == 0 && g_strcmp0(users->root, root) == 0;
+}
+
 static void set_claim(LocalUsers *users, char *owner, char *root)
 {
 	g_free(users->owner);
@@ -236,7 +241,7 @@ static void apply_claim(LocalUsers *users, LocalChange *change)
 			    users->owner);
 		return;
 	}
-	if (users->owner == NULL || g_strcmp0(users->root, change->root) != 0)
+	if (!local_users_is_claimed(users, change->name, change->root))
 		set_claim(users, g_strdup(change->name), g_strdup(change->root));
 }
 

@@ -44,6 +44,8 @@ void local_users_set_control(LocalUsers *users, const char *password);
 
 /* Who has claimed the broker, borrowed, or NULL. */
 const char *local_users_owner(const LocalUsers *users);
+/* TRUE if `owner` has claimed it with that root topic. */
+gboolean local_users_is_claimed(const LocalUsers *users, const char *owner, const char *root);
 gboolean local_users_has(const LocalUsers *users, const char *name);
 /* A copy of the user's hash, to try a password on outside the mutex. FALSE if the running broker
  * does not know the user as it is here. */

@@ -8,6 +8,7 @@
 #include <openssl/x509v3.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum {
 	PACKETS_AT_ONCE = 256, /* then others get their turn */
@@ -140,11 +141,23 @@ short fleet_link_events(FleetLink *link)
 	return mosquitto_want_write(link->mosq) ? POLLIN | POLLOUT : POLLIN;
 }
 
+/* A connect that was refused, or that the peer ended before a byte: libmosquitto 2.0.11 takes the
+ * first for a handshake that goes on, and would wait for its end. */
+static gboolean came_to_nothing(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof peer;
+
+	return fd >= 0 && getpeername(fd, (struct sockaddr *)&peer, &length) != 0;
+}
+
 gboolean fleet_link_serve(FleetLink *link, short events, GError **error)
 {
 	int code = MOSQ_ERR_SUCCESS;
 
 	errno = 0;
+	if ((events & (POLLERR | POLLHUP)) != 0 && came_to_nothing(fleet_link_fd(link)))
+		return set_ended(MOSQ_ERR_CONN_REFUSED, error);
 	if ((events & (POLLIN | POLLERR | POLLHUP)) != 0)
 		code = mosquitto_loop_read(link->mosq, PACKETS_AT_ONCE);
 	if (code == MOSQ_ERR_SUCCESS && mosquitto_want_write(link->mosq))
