@@ -9,7 +9,8 @@
 #include <string.h>
 
 enum {
-	DEFAULT_DEVICE_WORKERS = 8, /* they mostly wait for commits, which are joined */
+	DEFAULT_DEVICE_WORKERS =
+		6, /* they mostly wait for commits, which are joined; each has memory */
 	EVENTS_STOP_TIMEOUT_S = 1,
 };
 

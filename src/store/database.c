@@ -38,10 +38,10 @@ static const char writer_pragmas_sql[] = "PRAGMA journal_mode=WAL;"
 					 "PRAGMA secure_delete=FAST;"
 					 "PRAGMA wal_autocheckpoint=1000;"
 					 "PRAGMA journal_size_limit=8388608;"
-					 "PRAGMA cache_size=-512;";
+					 "PRAGMA cache_size=-256;";
 
 static const char reader_pragmas_sql[] = "PRAGMA query_only=ON;"
-					 "PRAGMA cache_size=-256;";
+					 "PRAGMA cache_size=-128;";
 
 #define RECORD_COLUMNS "v.revision, v.key, v.created, v.revision_at, v.value"
 
