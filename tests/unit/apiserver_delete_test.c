@@ -236,24 +236,24 @@ static void empties_a_namespace_before_it_goes(void **state)
 	g_auto(Answer) marked = {0};
 	g_auto(Answer) refused = {0};
 
-	make_namespace(world, "farm");
-	first = make_map(world, "farm", "a", "");
-	second = make_map(world, "farm", "b", ",\"finalizers\":[\"x.org/one\"]");
-	marked = world_expect(world, 200, "DELETE", "/api/v1/namespaces/farm", NULL);
+	make_namespace(world, "garden");
+	first = make_map(world, "garden", "a", "");
+	second = make_map(world, "garden", "b", ",\"finalizers\":[\"x.org/one\"]");
+	marked = world_expect(world, 200, "DELETE", "/api/v1/namespaces/garden", NULL);
 	assert_string_equal(base_json_get_string(marked.json, "status", "phase", NULL),
 			    "Terminating");
-	wait_for(world, "/api/v1/namespaces/farm/configmaps/a", 404);
-	refused = world_ask(world, "POST", "/api/v1/namespaces/farm/configmaps",
+	wait_for(world, "/api/v1/namespaces/garden/configmaps/a", 404);
+	refused = world_ask(world, "POST", "/api/v1/namespaces/garden/configmaps",
 			    "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":"
 			    "\"c\"}}");
 	assert_refusal(&refused, 403, "Forbidden",
 		       "configmaps \"c\" is forbidden: unable to create new content in namespace "
-		       "farm because it is being terminated");
-	world_do(world, 200, "GET", "/api/v1/namespaces/farm", NULL);
-	patch(world, "/api/v1/namespaces/farm/configmaps/b",
+		       "garden because it is being terminated");
+	world_do(world, 200, "GET", "/api/v1/namespaces/garden", NULL);
+	patch(world, "/api/v1/namespaces/garden/configmaps/b",
 	      "{\"metadata\":{\"finalizers\":null}}");
-	wait_for(world, "/api/v1/namespaces/farm", 404);
-	make_namespace(world, "farm");
+	wait_for(world, "/api/v1/namespaces/garden", 404);
+	make_namespace(world, "garden");
 }
 
 static void goes_on_emptying_a_namespace_after_a_restart(void **state)
@@ -261,14 +261,14 @@ static void goes_on_emptying_a_namespace_after_a_restart(void **state)
 	World *world = *state;
 	g_autofree char *map = NULL;
 
-	make_namespace(world, "farm");
-	map = make_map(world, "farm", "b", ",\"finalizers\":[\"x.org/one\"]");
-	world_do(world, 200, "DELETE", "/api/v1/namespaces/farm", NULL);
+	make_namespace(world, "garden");
+	map = make_map(world, "garden", "b", ",\"finalizers\":[\"x.org/one\"]");
+	world_do(world, 200, "DELETE", "/api/v1/namespaces/garden", NULL);
 	world_stop(world);
 	world_start(world);
-	patch(world, "/api/v1/namespaces/farm/configmaps/b",
+	patch(world, "/api/v1/namespaces/garden/configmaps/b",
 	      "{\"metadata\":{\"finalizers\":null}}");
-	wait_for(world, "/api/v1/namespaces/farm", 404);
+	wait_for(world, "/api/v1/namespaces/garden", 404);
 }
 
 static void never_deletes_the_default_namespace(void **state)
