@@ -23,6 +23,7 @@ void base_log_set_level(BaseLogLevel level)
 	__atomic_store_n(&max_level, level, __ATOMIC_RELAXED);
 }
 
+/* With the mutex held. */
 static int open_log(const char *path)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -36,18 +37,20 @@ static int open_log(const char *path)
 
 gboolean base_log_open(const char *path, GError **error)
 {
-	int fd = path == NULL ? STDERR_FILENO : open_log(path);
+	int fd, reason;
 
-	if (fd < 0)
-		return base_error_set_errno(error, errno, "opening the log %s", path);
 	g_mutex_lock(&mutex);
-	if (log_fd != STDERR_FILENO)
-		close(log_fd);
-	log_fd = fd;
-	g_free(log_path);
-	log_path = g_strdup(path);
+	fd = path == NULL ? STDERR_FILENO : open_log(path);
+	reason = errno;
+	if (fd >= 0) {
+		if (log_fd != STDERR_FILENO)
+			close(log_fd);
+		log_fd = fd;
+		g_free(log_path);
+		log_path = g_strdup(path);
+	}
 	g_mutex_unlock(&mutex);
-	return TRUE;
+	return fd >= 0 || base_error_set_errno(error, reason, "opening the log %s", path);
 }
 
 /* Called with the mutex held. A rotation that fails leaves the log growing rather than silent. */
