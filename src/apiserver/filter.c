@@ -116,11 +116,6 @@ gboolean api_filter_is_empty(const ApiFilter *filter)
 	return filter->labels == NULL && filter->fields == NULL;
 }
 
-const char *api_filter_name(const ApiFilter *filter)
-{
-	return filter->name;
-}
-
 static gboolean fields_match(const ApiFilter *filter, ApiView *view)
 {
 	g_autoptr(json_t) shell = NULL;

@@ -30,7 +30,4 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ApiFilter, api_filter_free)
 /* TRUE if it lets everything through. */
 gboolean api_filter_is_empty(const ApiFilter *filter);
 
-/* The only name that can match, borrowed; NULL if there is no such. */
-const char *api_filter_name(const ApiFilter *filter);
-
 gboolean api_filter_matches(const ApiFilter *filter, const char *key, ApiView *view);

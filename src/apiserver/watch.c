@@ -334,13 +334,6 @@ static gpointer watches_thread(gpointer data)
 	return NULL;
 }
 
-guint api_watches_count(ApiWatches *watches)
-{
-	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&watches->lock);
-
-	return watches->watchers->len;
-}
-
 ApiWatches *api_watches_new(Store *store, GError **error)
 {
 	ApiWatches *watches = g_new0(ApiWatches, 1);

@@ -19,6 +19,3 @@ void api_watches_free(ApiWatches *watches);
 
 /* Answers the call with a watch. */
 ApiStatus *api_watch(ApiCall *call);
-
-/* For tests: watches that are open. */
-guint api_watches_count(ApiWatches *watches);

@@ -73,11 +73,6 @@ const char *artefact_bundle_sums_hash(const ArtefactBundle *bundle)
 	return bundle->sums_hash;
 }
 
-const EspPartitionTable *artefact_bundle_table(const ArtefactBundle *bundle)
-{
-	return bundle->table;
-}
-
 gsize artefact_bundle_app_bytes(const ArtefactBundle *bundle)
 {
 	return g_bytes_get_size(artefact_bundle_file(bundle, ARTEFACT_APP));

@@ -65,7 +65,6 @@ const char *artefact_bundle_digest(const ArtefactBundle *bundle);    /* hex SHA-
 const char *artefact_bundle_sums_hash(const ArtefactBundle *bundle); /* hex SHA-256 of SHA256SUMS:
 									what a pushed bundle is
 									called */
-const EspPartitionTable *artefact_bundle_table(const ArtefactBundle *bundle);
 gsize artefact_bundle_app_bytes(const ArtefactBundle *bundle);
 gsize artefact_bundle_slot_bytes(const ArtefactBundle *bundle); /* of the first app slot */
 guint artefact_bundle_n_slots(const ArtefactBundle *bundle);    /* 1: no update over the air */

@@ -133,11 +133,6 @@ void base_spawn_plan_free(BaseSpawnPlan *plan)
 	g_free(plan);
 }
 
-const char *base_spawn_plan_program(const BaseSpawnPlan *plan)
-{
-	return plan->program;
-}
-
 /* Everything from here to child_main runs in the child of a threaded program: only
  * async-signal-safe calls, no memory. */
 static void child_reset_signals(void)

@@ -11,9 +11,6 @@ BaseSpawnPlan *base_spawn_plan_new(const BaseSpawn *spawn, GError **error);
 void base_spawn_plan_free(BaseSpawnPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BaseSpawnPlan, base_spawn_plan_free)
 
-/* The program's path. Borrowed. */
-const char *base_spawn_plan_program(const BaseSpawnPlan *plan);
-
 /* Starts the child, which gets SIGTERM when the calling thread ends. Returns its id once exec has
  * succeeded; -1 with BASE_ERROR_NOT_FOUND or BASE_ERROR_CHILD. */
 pid_t base_spawn_plan_start(const BaseSpawnPlan *plan, GError **error);

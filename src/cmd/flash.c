@@ -161,8 +161,8 @@ static ArtefactBundle *fetch_bundle(KubeClient *client, const char *class_name, 
 			class_name, class_name);
 		return NULL;
 	}
-	if (g_str_has_prefix(hash, "sha256:"))
-		hash += strlen("sha256:");
+	if (g_str_has_prefix(hash, MODEL_DIGEST_PREFIX))
+		hash += strlen(MODEL_DIGEST_PREFIX);
 	if (!cmd_artefacts_locate(client, device_class, &artefacts, error))
 		return NULL;
 	return fetch_files(&artefacts, device_class, hash, error);

@@ -6,6 +6,7 @@
 #include "artefact/bundle.h"
 #include "esp/chips.h"
 #include "kube/error.h"
+#include "model/kinds.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -73,7 +74,8 @@ static gboolean patch_class(KubeClient *client, const json_t *device_class,
 			    const ArtefactBundle *bundle, GError **error)
 {
 	const char *version = artefact_bundle_version(bundle);
-	g_autofree char *digest = g_strconcat("sha256:", artefact_bundle_sums_hash(bundle), NULL);
+	g_autofree char *digest =
+		g_strconcat(MODEL_DIGEST_PREFIX, artefact_bundle_sums_hash(bundle), NULL);
 	g_autoptr(json_t) patch = json_pack(
 		"{s:{s:{s:{s:s}, s:n, s:o}}}", "spec", "firmware", "prebuilt", "digest", digest,
 		"builder", "version", is_version(version) ? json_string(version) : json_null());

@@ -10,8 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define DIGEST_PREFIX "sha256:"
-
 enum {
 	PROGRAM_MAX_BYTES = 16 * 1024 * 1024,
 };
@@ -54,6 +52,13 @@ const char *class_firmware_reason(const GError *error)
 	return model_error_reason(error);
 }
 
+/* Where the artefact server has that bundle. Yours. */
+static char *served_at(const World *world, const ModelDeviceClass *class, const char *input_hash)
+{
+	return g_strdup_printf("%s/v1/%s/classes/%s/%s", world->artefact_url, class->meta.namespace,
+			       class->meta.name, input_hash);
+}
+
 /* Takes over what is known of a bundle whose bytes have been read. */
 static ClassFirmware *describe(World *world, const ModelDeviceClass *class,
 			       const ArtefactBundle *bundle, const char *input_hash)
@@ -61,10 +66,9 @@ static ClassFirmware *describe(World *world, const ModelDeviceClass *class,
 	ClassFirmware *firmware = g_new0(ClassFirmware, 1);
 
 	firmware->version = g_strdup(artefact_bundle_version(bundle));
-	firmware->digest = g_strconcat(DIGEST_PREFIX, artefact_bundle_digest(bundle), NULL);
+	firmware->digest = g_strconcat(MODEL_DIGEST_PREFIX, artefact_bundle_digest(bundle), NULL);
 	firmware->input_hash = g_strdup(input_hash);
-	firmware->artefact = g_strdup_printf("%s/v1/%s/classes/%s/%s", world->artefact_url,
-					     class->meta.namespace, class->meta.name, input_hash);
+	firmware->artefact = served_at(world, class, input_hash);
 	firmware->size_bytes = artefact_bundle_app_bytes(bundle);
 	firmware->slot_bytes = artefact_bundle_slot_bytes(bundle);
 	firmware->n_slots = artefact_bundle_n_slots(bundle);
@@ -86,8 +90,7 @@ static ClassFirmware *unchanged(World *world, const ModelDeviceClass *class, con
 	firmware->version = g_strdup(base_json_get_string(known, "version", NULL));
 	firmware->digest = g_strdup(base_json_get_string(known, "digest", NULL));
 	firmware->input_hash = g_strdup(input_hash);
-	firmware->artefact = g_strdup_printf("%s/v1/%s/classes/%s/%s", world->artefact_url,
-					     class->meta.namespace, class->meta.name, input_hash);
+	firmware->artefact = served_at(world, class, input_hash);
 	firmware->size_bytes = (guint64)base_json_get_int(known, 0, "sizeBytes", NULL);
 	firmware->slot_bytes = (guint64)base_json_get_int(known, 0, "slotBytes", NULL);
 	return firmware;
@@ -99,8 +102,8 @@ static ClassFirmware *provide_pushed(World *world, const ModelDeviceClass *class
 				     ArtefactPlace *place, const json_t *status, GError **error)
 {
 	const char *digest = class->prebuilt_digest;
-	const char *hash = digest != NULL && g_str_has_prefix(digest, DIGEST_PREFIX)
-				   ? digest + strlen(DIGEST_PREFIX)
+	const char *hash = digest != NULL && g_str_has_prefix(digest, MODEL_DIGEST_PREFIX)
+				   ? digest + strlen(MODEL_DIGEST_PREFIX)
 				   : digest;
 	ArtefactKey key = {class->meta.namespace, class->meta.name, hash};
 	g_autoptr(ArtefactBundle) bundle = NULL;

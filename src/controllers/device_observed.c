@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#define DIGEST_PREFIX "sha256:"
-
 enum {
 	CHIP_REVISION_MAJOR = 100, /* WireInfo.revision is major * 100 + minor */
 };
@@ -174,7 +172,7 @@ static void judge_up_to_date(DeviceRound *round, const WireInfo *info)
 		round->class == NULL
 			? NULL
 			: base_json_get_string(round->class->status, "firmware", "digest", NULL);
-	g_autofree char *firmware = g_strconcat(DIGEST_PREFIX, info->firmware_sha256, NULL);
+	g_autofree char *firmware = g_strconcat(MODEL_DIGEST_PREFIX, info->firmware_sha256, NULL);
 
 	if (g_strcmp0(wanted_config, info->config) != 0)
 		device_block(

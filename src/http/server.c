@@ -60,11 +60,6 @@ const HttpServerOptions *http_server_options(const HttpServer *server)
 	return &server->options;
 }
 
-HttpConnections *http_server_connections(const HttpServer *server)
-{
-	return server->connections;
-}
-
 gboolean http_server_is_stopping(const HttpServer *server)
 {
 	return g_atomic_int_get(&server->stopping) != 0;

@@ -124,5 +124,4 @@ void http_stream_unref(HttpStream *stream);
 /* server.c */
 const HttpLimits *http_server_limits(const HttpServer *server);
 const HttpServerOptions *http_server_options(const HttpServer *server);
-HttpConnections *http_server_connections(const HttpServer *server);
 gboolean http_server_is_stopping(const HttpServer *server);

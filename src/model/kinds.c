@@ -28,11 +28,3 @@ const ModelKind *model_kind_find(const char *kind)
 			return &kinds[i];
 	return NULL;
 }
-
-const ModelKind *model_kind_find_by_plural(const char *plural)
-{
-	for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++)
-		if (strcmp(kinds[i].plural, plural) == 0)
-			return &kinds[i];
-	return NULL;
-}

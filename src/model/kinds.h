@@ -31,7 +31,6 @@ typedef struct {
 const ModelKind *model_kinds(gsize *n_kinds);
 /* Borrowed, or NULL. */
 const ModelKind *model_kind_find(const char *kind);
-const ModelKind *model_kind_find_by_plural(const char *plural);
 
 /* Labels, annotations, finalizers, types. MODEL_LABEL_DEVICE is on a device's Secret and holds the
  * device's name; MODEL_LABEL_SETTINGS is "true" on Secrets and ConfigMaps that may be read as
@@ -42,6 +41,9 @@ const ModelKind *model_kind_find_by_plural(const char *plural);
 #define MODEL_FINALIZER_DEVICE "espalier.dev/device"
 #define MODEL_SECRET_TYPE_DEVICE "espalier.dev/device"
 #define MODEL_DEVICE_SECRET_SUFFIX "-device"
+
+/* In front of a digest in a spec or status: "sha256:" and 64 hex digits. */
+#define MODEL_DIGEST_PREFIX "sha256:"
 
 /* Keys of a device's Secret. */
 #define MODEL_SECRET_KEY_USERNAME "username"

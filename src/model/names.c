@@ -199,13 +199,3 @@ gboolean model_is_qualified_name(const char *name)
 {
 	return none(model_qualified_name_problems(name));
 }
-
-gboolean model_is_label_value(const char *value)
-{
-	return none(model_label_value_problems(value));
-}
-
-gboolean model_is_config_key(const char *key)
-{
-	return none(model_config_key_problems(key));
-}

@@ -16,5 +16,3 @@ GPtrArray *model_config_key_problems(const char *key);
 gboolean model_is_dns_subdomain(const char *name);
 gboolean model_is_dns_label(const char *name);
 gboolean model_is_qualified_name(const char *name);
-gboolean model_is_label_value(const char *value);
-gboolean model_is_config_key(const char *key);
