@@ -1,6 +1,6 @@
 #include "esp/image.h"
 
-#include "base/digest.h"
+#include "esp/hash.h"
 #include "esp/bytes.h"
 #include "esp/chips.h"
 #include "esp/error.h"
@@ -138,7 +138,7 @@ static gboolean check_checksum(const guint8 *data, gsize size_bytes, gsize end, 
 static gboolean check_hash(const guint8 *data, gsize size_bytes, gsize end, EspImage *image,
 			   GError **error)
 {
-	guint8 hash[BASE_SHA256_BYTES];
+	guint8 hash[ESP_SHA256_BYTES];
 
 	image->size_bytes = end;
 	if (!image->has_hash)
@@ -146,7 +146,7 @@ static gboolean check_hash(const guint8 *data, gsize size_bytes, gsize end, EspI
 	if (size_bytes - end < ESP_IMAGE_HASH_BYTES)
 		return truncated(error, size_bytes, end + ESP_IMAGE_HASH_BYTES,
 				 "the appended hash");
-	base_sha256(data, end, hash);
+	esp_sha256(data, end, hash);
 	if (memcmp(hash, data + end, ESP_IMAGE_HASH_BYTES) != 0) {
 		g_set_error_literal(
 			error, ESP_ERROR, ESP_ERROR_CORRUPT,
@@ -203,8 +203,8 @@ gboolean esp_image_read(const guint8 *data, gsize size_bytes, EspImage *image, G
 void esp_image_digest(const guint8 *data, const EspImage *image,
 		      guint8 digest[static ESP_IMAGE_HASH_BYTES])
 {
-	G_STATIC_ASSERT((int)ESP_IMAGE_HASH_BYTES == (int)BASE_SHA256_BYTES);
-	base_sha256(data, image->size_bytes, digest);
+	G_STATIC_ASSERT((int)ESP_IMAGE_HASH_BYTES == (int)ESP_SHA256_BYTES);
+	esp_sha256(data, image->size_bytes, digest);
 }
 
 /* ---- Host images ---- */
@@ -229,7 +229,7 @@ static gboolean put_text(guint8 *field, gsize field_bytes, const char *name, con
 static gboolean put_description(guint8 *at, const EspHostImage *host, GError **error)
 {
 	esp_put_le32(at, DESCRIPTION_MAGIC);
-	base_sha256(host->program, host->program_bytes, at + 144);
+	esp_sha256(host->program, host->program_bytes, at + 144);
 	esp_put_le16(at + 178, NO_REVISION_LIMIT);
 	return put_text(at + 16, HOST_TEXT_MAX, "version", host->version, error) &&
 	       put_text(at + 48, HOST_TEXT_MAX, "project", host->project, error) &&
@@ -316,7 +316,7 @@ GBytes *esp_image_host_new(const EspHostImage *host, GError **error)
 	image.segments[0] = (EspImageSegment){.size_bytes = (guint32)segment_bytes,
 					      .offset = ESP_IMAGE_DESCRIPTION_OFFSET};
 	data[end - 1] = checksum_of(data, &image);
-	base_sha256(data, end, data + end);
+	esp_sha256(data, end, data + end);
 	return g_bytes_new_take(data, end + ESP_IMAGE_HASH_BYTES);
 }
 

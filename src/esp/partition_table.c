@@ -2,12 +2,12 @@
 
 #include "esp/bytes.h"
 #include "esp/error.h"
+#include "esp/hash.h"
 
 #include <string.h>
 
 enum {
 	ROW_BYTES = 32,
-	MD5_BYTES = 16,
 	ROW_MAGIC = 0x50AA,
 	MD5_MAGIC = 0xEBEB,
 	END_MAGIC = 0xFFFF,
@@ -34,15 +34,6 @@ void esp_partition_table_free(EspPartitionTable *table)
 
 /* ---- Binary ---- */
 
-static void md5_of(const guint8 *data, gsize size_bytes, guint8 digest[static MD5_BYTES])
-{
-	g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_MD5);
-	gsize digest_bytes = MD5_BYTES;
-
-	g_checksum_update(checksum, data, (gssize)size_bytes);
-	g_checksum_get_digest(checksum, digest, &digest_bytes);
-}
-
 static EspPartition read_row(const guint8 *row)
 {
 	EspPartition partition = {.type = row[2],
@@ -62,15 +53,15 @@ static gboolean row_is_end(const guint8 *row)
 
 static gboolean check_md5(const guint8 *data, gsize at, EspPartitionTable *table, GError **error)
 {
-	guint8 digest[MD5_BYTES];
+	guint8 digest[ESP_MD5_BYTES];
 
 	if (table->has_md5) {
 		g_set_error_literal(error, ESP_ERROR, ESP_ERROR_INVALID,
 				    "partition table: it has two MD5 rows");
 		return FALSE;
 	}
-	md5_of(data, at, digest);
-	if (memcmp(digest, data + at + 16, MD5_BYTES) != 0) {
+	esp_md5(data, at, digest);
+	if (memcmp(digest, data + at + 16, ESP_MD5_BYTES) != 0) {
 		g_set_error_literal(
 			error, ESP_ERROR, ESP_ERROR_CORRUPT,
 			"partition table: the MD5 is not that of its rows: it is damaged");
@@ -159,7 +150,7 @@ GBytes *esp_partition_table_to_binary(const EspPartitionTable *table, GError **e
 	for (gsize i = 0; i < table->n_partitions; i++)
 		write_row(data + i * ROW_BYTES, &table->partitions[i]);
 	esp_put_le16(data + end, MD5_MAGIC);
-	md5_of(data, end, data + end + 16);
+	esp_md5(data, end, data + end + 16);
 	return g_bytes_new_take(g_steal_pointer(&data), ESP_PARTITION_TABLE_BYTES);
 }
 

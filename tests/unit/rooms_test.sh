@@ -6,8 +6,8 @@ cd "$1"
 # shellcheck disable=SC2016  # $0 is awk's
 awk_program='
 BEGIN {
-	tier["base"] = 0; tier["wire"] = 0
-	tier["esp"] = 1; tier["loader"] = 1
+	tier["base"] = 0; tier["wire"] = 0; tier["esp"] = 0
+	tier["loader"] = 1
 	tier["model"] = 2
 	tier["http"] = 3
 	tier["kube"] = 4; tier["store"] = 4; tier["broker"] = 4; tier["jobs"] = 4; tier["artefact"] = 4
