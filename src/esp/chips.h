@@ -3,6 +3,8 @@
 
 #include <glib.h>
 
+G_BEGIN_DECLS
+
 enum {
 	ESP_CHIP_HOST_ID = 0xF057,      /* a host device: no chip of Espressif's */
 	ESP_FLASH_MIN_BYTES = 0x100000, /* 1 MB … 128 MB is what the image header can say */
@@ -46,3 +48,5 @@ gboolean esp_flash_mode_parse(const char *text, guint8 *mode);
 /* "40m" (any case) as the header's nibble for that chip. FALSE if the chip has no such frequency.
  */
 gboolean esp_flash_frequency_parse(const EspChip *chip, const char *text, guint8 *nibble);
+
+G_END_DECLS

@@ -4,6 +4,8 @@
 
 #include <glib.h>
 
+G_BEGIN_DECLS
+
 /* As the chips' ROM and zlib's crc32() continue: `crc` is the previous result, so two buffers are
  * chained by passing the first one's result. */
 guint32 esp_crc32(guint32 crc, const void *data, gsize size_bytes);
@@ -14,3 +16,5 @@ guint32 esp_crc_rom(const void *data, gsize size_bytes);
 
 /* The ordinary CRC-32 (signature blocks of secure boot v2): 0xCBF43926 for "123456789". */
 guint32 esp_crc_std(const void *data, gsize size_bytes);
+
+G_END_DECLS

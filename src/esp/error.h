@@ -4,6 +4,8 @@
 
 #include <glib.h>
 
+G_BEGIN_DECLS
+
 #define ESP_ERROR (esp_error_quark())
 GQuark esp_error_quark(void);
 
@@ -17,3 +19,5 @@ typedef enum {
 	ESP_ERROR_NOT_SUPPORTED, /* newer or other than what is read here */
 	ESP_ERROR_FLASH,         /* a flash callback refused */
 } EspError;
+
+G_END_DECLS

@@ -18,7 +18,11 @@
  */
 #pragma once
 
+#include "esp/declare.h"
+
 #include <glib.h>
+
+G_BEGIN_DECLS
 
 enum {
 	ESP_IMAGE_MAGIC = 0xE9,
@@ -75,7 +79,7 @@ gboolean esp_image_read(const guint8 *data, gsize size_bytes, EspImage *image, G
 /* SHA-256 of the image's file (its `size_bytes` bytes): the firmware's digest. `data` is what
  * `image` was read from. */
 void esp_image_digest(const guint8 *data, const EspImage *image,
-		      guint8 digest[static ESP_IMAGE_HASH_BYTES]);
+		      guint8 digest[ESP_AT_LEAST ESP_IMAGE_HASH_BYTES]);
 
 /* What a host image is made of. Texts longer than their field are refused. */
 typedef struct {
@@ -97,3 +101,5 @@ GBytes *esp_image_host_new(const EspHostImage *host, GError **error);
  * out parameters untouched, with ESP_ERROR_NOT_SUPPORTED (another chip's image) or _INVALID. */
 gboolean esp_image_host_program(const guint8 *data, const EspImage *image, const guint8 **program,
 				gsize *program_bytes, GError **error);
+
+G_END_DECLS

@@ -9,6 +9,8 @@
 
 #include <glib.h>
 
+G_BEGIN_DECLS
+
 enum {
 	ESP_NVS_PAGE_BYTES = 4096,
 	ESP_NVS_ENTRY_BYTES = 32,
@@ -171,3 +173,5 @@ gboolean esp_nvs_set(guint8 *image, gsize size_bytes, const EspNvsEntry *entry,
 /* Removes one key; one that is not there is ESP_ERROR_NOT_FOUND. */
 gboolean esp_nvs_erase(guint8 *image, gsize size_bytes, const char *space, const char *key,
 		       const EspNvsFlash *flash, GError **error);
+
+G_END_DECLS

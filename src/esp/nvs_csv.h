@@ -9,6 +9,8 @@
 
 #include "esp/nvs.h"
 
+G_BEGIN_DECLS
+
 enum {
 	ESP_NVS_CSV_MAX_BYTES = 8 * 1024 * 1024, /* one text */
 	ESP_NVS_CSV_MAX_COLUMNS = 64,
@@ -29,3 +31,5 @@ EspNvsContents *esp_nvs_csv_read(const char *text, gsize size_bytes, EspNvsCsvLo
  * cannot carry: keys of one namespace that do not follow each other, strings with a carriage return
  * or with a line that begins with '#'. */
 char *esp_nvs_csv_write(const EspNvsEntry *entries, gsize n_entries, GError **error);
+
+G_END_DECLS

@@ -6,7 +6,11 @@
  */
 #pragma once
 
+#include "esp/declare.h"
+
 #include <glib.h>
+
+G_BEGIN_DECLS
 
 enum {
 	ESP_OTADATA_BYTES = 0x2000,
@@ -58,8 +62,8 @@ const char *esp_ota_state_name(guint32 state);
 
 /* The two records. FALSE with ESP_ERROR_TRUNCATED if `size_bytes` is less than ESP_OTADATA_BYTES.
  */
-gboolean esp_otadata_read(const guint8 *data, gsize size_bytes, EspOtaRecord records[static 2],
-			  GError **error);
+gboolean esp_otadata_read(const guint8 *data, gsize size_bytes,
+			  EspOtaRecord records[ESP_AT_LEAST 2], GError **error);
 
 /* What the bootloader would start. `data` NULL means that there is no otadata partition. FALSE with
  * ESP_ERROR_NOT_FOUND if there is neither a slot nor a factory app, or _TRUNCATED. */
@@ -69,7 +73,8 @@ gboolean esp_otadata_choose(const guint8 *data, gsize size_bytes, guint n_slots,
 /* The order in which slots are tried once `first` fails to verify: lower ones down to the factory
  * app, then higher ones. Writes at most 17 numbers to `order`, `first` in front; returns how many.
  */
-gsize esp_otadata_fallbacks(int first, guint n_slots, gboolean has_factory, int order[static 17]);
+gsize esp_otadata_fallbacks(int first, guint n_slots, gboolean has_factory,
+			    int order[ESP_AT_LEAST 17]);
 
 /* Factory content: ESP_OTADATA_BYTES of 0xFF. Yours. */
 GBytes *esp_otadata_factory_new(void);
@@ -90,3 +95,5 @@ gboolean esp_otadata_mark(guint8 *data, gsize size_bytes, guint32 state, int *re
  * becomes ABORTED, then an active NEW becomes PENDING_VERIFY. `changed` (may be NULL) says if it
  * wrote. */
 gboolean esp_otadata_roll(guint8 *data, gsize size_bytes, gboolean *changed, GError **error);
+
+G_END_DECLS

@@ -2,7 +2,11 @@
  * binary. Pure; any thread. */
 #pragma once
 
+#include "esp/declare.h"
+
 #include <glib.h>
+
+G_BEGIN_DECLS
 
 enum {
 	ESP_PARTITION_TABLE_OFFSET = 0x8000, /* default place in flash */
@@ -120,5 +124,7 @@ gboolean esp_partition_always_encrypted(const EspPartition *partition);
 
 /* "app", "data", … or "0x40"; "ota_0", "nvs", … or "0x99". The latter is written to `buffer` if it
  * has no name. Borrowed from the table of names or from `buffer`. */
-const char *esp_partition_type_name(guint type, char buffer[static 8]);
-const char *esp_partition_subtype_name(guint type, guint subtype, char buffer[static 8]);
+const char *esp_partition_type_name(guint type, char buffer[ESP_AT_LEAST 8]);
+const char *esp_partition_subtype_name(guint type, guint subtype, char buffer[ESP_AT_LEAST 8]);
+
+G_END_DECLS
