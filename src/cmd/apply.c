@@ -360,9 +360,6 @@ static CmdExit run(int argc, char **argv)
 }
 
 const CmdCommand cmd_apply_command = {
-	.name = "apply",
-	.group = "Fleet",
-	.summary = "create or change objects out of manifests",
 	.usage = "-f FILE|DIR|- [--dry-run] [-o json]",
 	.examples = "  espalier apply -f samples/greenhouse\n"
 		    "  espalier apply -f samples/greenhouse --dry-run\n"

@@ -205,9 +205,6 @@ static CmdExit run(int argc, char **argv)
 }
 
 const CmdCommand cmd_build = {
-	.name = "build",
-	.group = "Build and flash",
-	.summary = "make configuration partitions out of manifests, with no server",
 	.usage = "-f FILE|DIR -o OUT [--csv]",
 	.examples = "  espalier build -f samples/greenhouse -o out\n"
 		    "  espalier build -f samples/greenhouse -o out --csv --broker-host "

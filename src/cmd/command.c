@@ -12,13 +12,24 @@ static gboolean asks_for_help(int argc, char **argv)
 	return FALSE;
 }
 
+static const CmdRow *row_of(const CmdCommand *command)
+{
+	gsize n_rows;
+	const CmdRow *rows = cmd_rows(&n_rows);
+
+	for (gsize i = 0; i < n_rows; i++)
+		if (rows[i].command == command)
+			return &rows[i];
+	g_error("a command has no row in the table");
+}
+
 gboolean cmd_parse(const CmdCommand *command, int *argc, char ***argv, CmdExit *exit)
 {
 	g_autoptr(GOptionContext) context = NULL;
 	g_autoptr(GError) error = NULL;
 
 	if (asks_for_help(*argc, *argv)) {
-		cmd_help_print_command(stdout, command);
+		cmd_help_print_command(stdout, row_of(command));
 		*exit = CMD_DONE;
 		return FALSE;
 	}
@@ -27,7 +38,7 @@ gboolean cmd_parse(const CmdCommand *command, int *argc, char ***argv, CmdExit *
 	if (command->options != NULL)
 		g_option_context_add_main_entries(context, command->options, NULL);
 	if (!g_option_context_parse(context, argc, argv, &error)) {
-		*exit = cmd_usage_error(command->name, "%s", error->message);
+		*exit = cmd_usage_error(row_of(command)->name, "%s", error->message);
 		return FALSE;
 	}
 	return TRUE;

@@ -1,10 +1,14 @@
-/* cmd/command.h — the command table. A sub-command is one file here and one row in table.c; help,
- * completion and the manual pages are printed from the rows. */
+/* cmd/command.h — the command table. A command is one file here and one row in table.c; help,
+ * completion and the manual pages are printed from the rows.
+ *
+ * Two programs are made of the table. `espalier` carries what needs no more than GLib and starts in
+ * a millisecond; the other rows it leaves to `espalier-fleet`, which carries all of them and the
+ * libraries of the control plane, by replacing itself with it. */
 #pragma once
 
 #include <glib.h>
 
-/* Exit status of every sub-command. */
+/* Exit status of every command. */
 typedef enum {
 	CMD_DONE = 0,
 	CMD_FAILED = 1,
@@ -13,28 +17,41 @@ typedef enum {
 	CMD_FOLDER_USED = 4, /* the data folder is held by another process */
 } CmdExit;
 
-/* One sub-command. `run` gets the arguments after the sub-command's name (argv[0] is the name),
- * prints results to standard output, chatter and errors to standard error, and returns the exit
- * status. */
+/* What a command is made of. `run` gets the arguments after the command's words (argv[0] is the
+ * last of them), prints results to standard output, chatter and errors to standard error, and
+ * returns the exit status. */
 typedef struct {
-	const char *name;
-	const char *group;    /* heading in `espalier --help`: "One machine", "Fleet", "Build and
-				 flash", … */
-	const char *summary;  /* one line, no full stop */
 	const char *usage;    /* arguments after the name, for example "-f DIR -o OUT [--csv]" */
 	const char *examples; /* lines that run as they are printed */
-	const GOptionEntry *options; /* for help and completion, ended by {NULL} as GOption wants;
-					may be NULL */
+	const GOptionEntry *options; /* for help and completion, ended by G_OPTION_ENTRY_NULL; may
+					be NULL */
+	const char *words; /* further words that completion offers ("bash zsh"), or NULL */
 	CmdExit (*run)(int argc, char **argv);
 } CmdCommand;
 
+/* A row. A name of two words ("nvs generate") is a command of a family, whose own row ("nvs") has
+ * no command and stands before it. */
+typedef struct {
+	const char *name;
+	const char *group;         /* heading in `espalier --help`: "One machine", "Fleet", … */
+	const char *summary;       /* one line, no full stop */
+	const CmdCommand *command; /* NULL: a family, or carried by espalier-fleet only */
+} CmdRow;
+
 /* The table, in the order of help. Borrowed. */
-const CmdCommand *const *cmd_commands(gsize *n_commands);
+const CmdRow *cmd_rows(gsize *n_rows);
 
-/* The row called `name`, or NULL. */
-const CmdCommand *cmd_command_find(const char *name);
+/* The row that the first words of `argv` name, with the number of words it took (1 or 2); NULL,
+ * `n_words` untouched, if there is none. */
+const CmdRow *cmd_row_find(int argc, char **argv, int *n_words);
 
-/* Parses the row's options in place (GOption), leaving the positional arguments behind argv[0];
+/* TRUE if `row` is a family: rows of two words begin with its name. */
+gboolean cmd_row_is_family(const CmdRow *row);
+
+/* TRUE if `row` is a command of the family `family`. */
+gboolean cmd_row_is_of_family(const CmdRow *row, const CmdRow *family);
+
+/* Parses the command's options in place (GOption), leaving the positional arguments behind argv[0];
  * prints help for --help. Returns TRUE to go on; FALSE with `exit` set (CMD_DONE after help,
  * CMD_USAGE after a message). */
 gboolean cmd_parse(const CmdCommand *command, int *argc, char ***argv, CmdExit *exit);

@@ -1,17 +1,24 @@
-/* cmd/commands.h — the rows of the command table; each is defined in the file of its name. */
+/* cmd/commands.h — the commands of the table; each is defined in the file of its name. */
 #pragma once
 
 #include "cmd/command.h"
 
-extern const CmdCommand cmd_apply_command;
-extern const CmdCommand cmd_build;
-extern const CmdCommand cmd_completion;
-extern const CmdCommand cmd_delete;
-extern const CmdCommand cmd_describe;
-extern const CmdCommand cmd_down;
-extern const CmdCommand cmd_flash;
-extern const CmdCommand cmd_get;
-extern const CmdCommand cmd_man;
-extern const CmdCommand cmd_push;
-extern const CmdCommand cmd_up;
-extern const CmdCommand cmd_wait;
+/* Carried by espalier-fleet only. A weak reference does not bring a command into a program: there
+ * it is NULL. */
+#define CMD_FLEET_ONLY __attribute__((weak))
+
+CMD_FLEET_ONLY extern const CmdCommand cmd_apply_command;
+CMD_FLEET_ONLY extern const CmdCommand cmd_build;
+CMD_FLEET_ONLY extern const CmdCommand cmd_completion;
+CMD_FLEET_ONLY extern const CmdCommand cmd_delete;
+CMD_FLEET_ONLY extern const CmdCommand cmd_describe;
+CMD_FLEET_ONLY extern const CmdCommand cmd_down;
+CMD_FLEET_ONLY extern const CmdCommand cmd_flash;
+CMD_FLEET_ONLY extern const CmdCommand cmd_get;
+CMD_FLEET_ONLY extern const CmdCommand cmd_man;
+CMD_FLEET_ONLY extern const CmdCommand cmd_push;
+CMD_FLEET_ONLY extern const CmdCommand cmd_up;
+CMD_FLEET_ONLY extern const CmdCommand cmd_wait;
+
+/* Commands of Espressif's formats (cmd/formats/). They need no more than GLib, and libcrypto where
+ * something is hashed, encrypted or signed. */

@@ -91,9 +91,6 @@ static CmdExit run(int argc, char **argv)
 }
 
 const CmdCommand cmd_delete = {
-	.name = "delete",
-	.group = "Fleet",
-	.summary = "delete objects and wait until they are gone",
 	.usage = "KIND NAME… [--no-wait | --timeout SECONDS]",
 	.examples = "  espalier delete device probe-1\n  espalier delete devgrp north south\n",
 	.options = options,

@@ -231,9 +231,6 @@ static CmdExit run(int argc, char **argv)
 }
 
 const CmdCommand cmd_describe = {
-	.name = "describe",
-	.group = "Fleet",
-	.summary = "everything about an object: fields, conditions, events",
 	.usage = "KIND NAME…",
 	.examples = "  espalier describe device probe-1\n",
 	.options = options,

@@ -54,9 +54,6 @@ static CmdExit run(int argc, char **argv)
 }
 
 const CmdCommand cmd_down = {
-	.name = "down",
-	.group = "One machine",
-	.summary = "end the control plane of a data folder",
 	.usage = "[--data DIR]",
 	.examples = "  espalier down\n  espalier down --data ~/greenhouse\n",
 	.options = options,

@@ -300,9 +300,6 @@ static CmdExit run(int argc, char **argv)
 }
 
 const CmdCommand cmd_flash = {
-	.name = "flash",
-	.group = "Build and flash",
-	.summary = "write a host device's flash file: table, firmware, its configuration",
 	.usage = "DEVICE --to FILE [--config FILE] [--bundle DIR] [-o json]",
 	.examples = "  espalier flash probe-1 --to probe-1.flash\n"
 		    "  espalier flash probe-1 --to probe-1.flash --config out/probe-1/config.bin "

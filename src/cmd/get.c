@@ -199,9 +199,6 @@ static CmdExit run(int argc, char **argv)
 }
 
 const CmdCommand cmd_get = {
-	.name = "get",
-	.group = "Fleet",
-	.summary = "print objects as a table, as names or as JSON",
 	.usage = "KIND[,KIND…] [NAME…] [-o wide|name|json] [-l KEY=VALUE] [-A]",
 	.examples = "  espalier get devices\n"
 		    "  espalier get devices -l site=north -o wide\n"

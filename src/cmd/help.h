@@ -8,5 +8,8 @@
 /* What Espalier can do, in groups. */
 void cmd_help_print_overview(FILE *out);
 
-/* Usage, summary, options and examples of one command. */
-void cmd_help_print_command(FILE *out, const CmdCommand *command);
+/* The commands of a family. */
+void cmd_help_print_family(FILE *out, const CmdRow *family);
+
+/* Usage, summary, options and examples of one command, which this program carries. */
+void cmd_help_print_command(FILE *out, const CmdRow *row);

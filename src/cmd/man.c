@@ -45,12 +45,14 @@ static void print_option(const GOptionEntry *option)
 	putchar('\n');
 }
 
-static void print_command(const CmdCommand *command)
+static void print_command(const CmdRow *row)
 {
-	printf(".SS espalier %s ", command->name);
+	const CmdCommand *command = row->command;
+
+	printf(".SS espalier %s ", row->name);
 	print_text(command->usage);
 	putchar('\n');
-	print_text(command->summary);
+	print_text(row->summary);
 	puts(".");
 	for (const GOptionEntry *option = command->options;
 	     option != NULL && option->long_name != NULL; option++)
@@ -64,16 +66,17 @@ static void print_command(const CmdCommand *command)
 
 static void print_page(void)
 {
-	gsize n_commands;
-	const CmdCommand *const *commands = cmd_commands(&n_commands);
+	gsize n_rows;
+	const CmdRow *rows = cmd_rows(&n_rows);
 
 	puts(".TH ESPALIER 1 \"\" \"espalier " ESPALIER_VERSION "\" \"User Commands\"\n"
 	     ".SH NAME\n"
 	     "espalier \\- grows a fleet of ESP32 devices out of Kubernetes resources\n"
 	     ".SH SYNOPSIS\n.B espalier\n.I COMMAND\n.RI [ OPTIONS ]\n"
 	     ".SH COMMANDS");
-	for (gsize i = 0; i < n_commands; i++)
-		print_command(commands[i]);
+	for (gsize i = 0; i < n_rows; i++)
+		if (rows[i].command != NULL)
+			print_command(&rows[i]);
 	puts(".SH EXIT STATUS\n"
 	     ".TP\n0\ndone\n.TP\n1\nfailed\n.TP\n2\nwrong usage\n"
 	     ".TP\n3\nnot Ready in time\n.TP\n4\nthe data folder is in use\n"
@@ -99,9 +102,6 @@ static CmdExit run(int argc, char **argv)
 }
 
 const CmdCommand cmd_man = {
-	.name = "man",
-	.group = "Help",
-	.summary = "print the manual page",
 	.usage = "",
 	.examples = "  espalier man | man -l -\n",
 	.run = run,

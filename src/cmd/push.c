@@ -160,9 +160,6 @@ static CmdExit run(int argc, char **argv)
 }
 
 const CmdCommand cmd_push = {
-	.name = "push",
-	.group = "Build and flash",
-	.summary = "make an ESP-IDF build folder the firmware of a class",
 	.usage = "CLASS BUILD_DIR [--chip CHIP] [-o json]",
 	.examples = "  espalier push soil-probe-c3 ~/esp/my-app/build\n"
 		    "  espalier push soil-probe-c3 build --chip esp32c3 -o json\n",

@@ -3,22 +3,72 @@
 
 #include <string.h>
 
-/* One row a sub-command, in the order of help; rows of a group stand together. */
-static const CmdCommand *const table[] = {
-	&cmd_up,   &cmd_down,  &cmd_apply_command, &cmd_get,   &cmd_describe,   &cmd_delete,
-	&cmd_wait, &cmd_build, &cmd_push,          &cmd_flash, &cmd_completion, &cmd_man,
+/* One row a command, in the order of help; rows of a group stand together, a family's behind its
+ * own. */
+static const CmdRow table[] = {
+	{"up", "One machine",
+	 "run the whole control plane here: API, broker, artefacts, controllers", &cmd_up},
+	{"down", "One machine", "end the control plane of a data folder", &cmd_down},
+	{"apply", "Fleet", "create or change objects out of manifests", &cmd_apply_command},
+	{"get", "Fleet", "print objects as a table, as names or as JSON", &cmd_get},
+	{"describe", "Fleet", "everything about an object: fields, conditions, events",
+	 &cmd_describe},
+	{"delete", "Fleet", "delete objects and wait until they are gone", &cmd_delete},
+	{"wait", "Fleet", "wait until objects have a condition", &cmd_wait},
+	{"build", "Build and flash",
+	 "make configuration partitions out of manifests, with no server", &cmd_build},
+	{"push", "Build and flash", "make an ESP-IDF build folder the firmware of a class",
+	 &cmd_push},
+	{"flash", "Build and flash",
+	 "write a host device's flash file: table, firmware, its configuration", &cmd_flash},
+	{"nvs", "Formats", "NVS partition images: what a device keeps, byte by byte", NULL},
+	{"partitions", "Formats", "partition tables, as CSV and as the bytes in flash", NULL},
+	{"image", "Formats", "app and bootloader images: information, checks, signatures", NULL},
+	{"otadata", "Formats", "which firmware slot boots, and why", NULL},
+	{"completion", "Help", "print completion for a shell", &cmd_completion},
+	{"man", "Help", "print the manual page", &cmd_man},
 };
 
-const CmdCommand *const *cmd_commands(gsize *n_commands)
+const CmdRow *cmd_rows(gsize *n_rows)
 {
-	*n_commands = G_N_ELEMENTS(table);
+	*n_rows = G_N_ELEMENTS(table);
 	return table;
 }
 
-const CmdCommand *cmd_command_find(const char *name)
+static const CmdRow *find(const char *name)
 {
 	for (gsize i = 0; i < G_N_ELEMENTS(table); i++)
-		if (strcmp(table[i]->name, name) == 0)
-			return table[i];
+		if (strcmp(table[i].name, name) == 0)
+			return &table[i];
 	return NULL;
+}
+
+const CmdRow *cmd_row_find(int argc, char **argv, int *n_words)
+{
+	for (int n = MIN(argc, 2); n > 0; n--) {
+		g_autofree char *name =
+			n == 2 ? g_strconcat(argv[0], " ", argv[1], NULL) : g_strdup(argv[0]);
+		const CmdRow *row = find(name);
+
+		if (row != NULL) {
+			*n_words = n;
+			return row;
+		}
+	}
+	return NULL;
+}
+
+gboolean cmd_row_is_of_family(const CmdRow *row, const CmdRow *family)
+{
+	gsize length = strlen(family->name);
+
+	return strncmp(row->name, family->name, length) == 0 && row->name[length] == ' ';
+}
+
+gboolean cmd_row_is_family(const CmdRow *row)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(table); i++)
+		if (cmd_row_is_of_family(&table[i], row))
+			return TRUE;
+	return FALSE;
 }

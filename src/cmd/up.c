@@ -320,9 +320,6 @@ static CmdExit run(int argc, char **argv)
 }
 
 const CmdCommand cmd_up = {
-	.name = "up",
-	.group = "One machine",
-	.summary = "run the whole control plane here: API, broker, artefacts, controllers",
 	.usage = "[-f FILE|DIR] [--data DIR] [--detach [--wait]] [-o json]",
 	.examples =
 		"  espalier up -f samples/greenhouse\n"

@@ -216,9 +216,6 @@ static CmdExit run(int argc, char **argv)
 }
 
 const CmdCommand cmd_wait = {
-	.name = "wait",
-	.group = "Fleet",
-	.summary = "wait until objects have a condition",
 	.usage = "KIND (NAME… | --all) [--for condition=NAME] [--timeout SECONDS]",
 	.examples = "  espalier wait devices --all --for condition=Connected\n"
 		    "  espalier wait device probe-1 --for condition=UpToDate --timeout 120\n",
