@@ -238,12 +238,21 @@ def colours_and_progress_are_for_terminals(plane):
     check("\033[3" in on_terminal.stdout, "no colour on a terminal")
 
 
+def command_names():
+    """Every command, those of families ("nvs generate") by both words."""
+    names = []
+    for name in re.findall(r"^  ([a-z]+) ", espalier("--help").stdout, re.M):
+        text = espalier(name, "--help").stdout
+        names += re.findall(r"^  (%s [-a-z]+) " % name, text, re.M) if "\nCommands\n" in text else [name]
+    return names
+
+
 def every_example_of_the_fleet_runs_as_printed(plane):
     work = plane.work / "examples"
     work.mkdir()
     (work / "samples").symlink_to(SOURCE / "samples")
     env = dict(os.environ, PATH="%s:%s" % (BINARY, os.environ["PATH"]), KUBECONFIG=str(plane.kubeconfig), HOME=str(work))
-    names = re.findall(r"^  ([a-z]+) ", espalier("--help").stdout, re.M)
+    names = command_names()
     check(len(names) >= 12, names)
     ran = 0
     for name in ("apply", "get", "describe", "build", "flash", "completion", "man", "wait", "delete"):
@@ -255,8 +264,8 @@ def every_example_of_the_fleet_runs_as_printed(plane):
             ran += 1
     check(ran >= 14, "%d examples" % ran)
     for name in names:
-        text = espalier(name, "--help").stdout
-        check("\nExamples\n  espalier %s" % name in text or name == "completion", "%s has no example" % name)
+        text = espalier(*name.split(), "--help").stdout
+        check("\nExamples\n" in text and "  espalier %s" % name in text or name == "completion", "%s has no example" % name)
 
 
 # --- what is installed ---
@@ -264,9 +273,9 @@ def every_example_of_the_fleet_runs_as_printed(plane):
 def the_manual_page_has_every_option_and_is_good_roff():
     page = espalier("man").stdout
     plain = page.replace("\\-", "-")
-    for name in re.findall(r"^  ([a-z]+) ", espalier("--help").stdout, re.M):
+    for name in command_names():
         check(".SS espalier %s " % name in plain, name)
-        for option in re.findall(r"^  (?:-\w, )?(--[-a-z]+)", espalier(name, "--help").stdout, re.M):
+        for option in re.findall(r"^  (?:-\w, )?(--[-a-z]+)", espalier(*name.split(), "--help").stdout, re.M):
             check(option == "--help" or option in plain, "%s %s" % (name, option))
     if shutil.which("groff"):
         done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z"], input=page, capture_output=True, text=True, timeout=60)
@@ -278,7 +287,7 @@ def what_is_installed_runs_where_it_lies():
     env = dict(os.environ, DESTDIR=str(work))
     subprocess.run(["cmake", "--install", str(BINARY), "--prefix", "/usr"], check=True, env=env, stdout=subprocess.DEVNULL)
     usr = work / "usr"
-    for path in ("bin/espalier", "bin/espalier-device", "libexec/espalier/espalier-host-firmware",
+    for path in ("bin/espalier", "bin/espalier-device", "libexec/espalier/espalier-fleet", "libexec/espalier/espalier-host-firmware",
                  "share/bash-completion/completions/espalier", "share/zsh/site-functions/_espalier", "share/man/man1/espalier.1",
                  "share/espalier/samples/greenhouse/devices.yaml"):
         check((usr / path).is_file(), path)
