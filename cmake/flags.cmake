@@ -9,7 +9,7 @@ add_compile_definitions(_GNU_SOURCE G_LOG_DOMAIN="espalier" ESPALIER_VERSION="${
 add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wvla -Wformat=2 -Wstrict-prototypes
 	-Wmissing-prototypes -Wold-style-definition -Wundef -Wpointer-arith
 	-ffunction-sections -fdata-sections -fstack-protector-strong)
-add_link_options(-pie -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed)
+add_link_options($<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-pie> -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed)
 
 if(ESPALIER_WERROR)
 	add_compile_options(-Werror)

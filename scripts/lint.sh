@@ -14,7 +14,7 @@ check() { # NAME COMMAND...
 	rm -f "$log"
 }
 mapfile -t sources < <(git ls-files '*.c' '*.h')
-mapfile -t product < <(git ls-files 'src/*.c' 'firmware/*.c')
+mapfile -t product < <(git ls-files 'src/*.c' 'firmware/*.c' 'examples/*.c')
 mapfile -t scripts < <(git ls-files '*.sh' '.ci/run'; git grep -lE '^#!/(bin/sh|usr/bin/env bash)' -- 'scripts/*' 'tests/*' | grep -v '\.sh$' || true)
 
 # Calls only: comments and texts are taken out first, and members of structs may have any name.
