@@ -41,13 +41,14 @@ static gboolean digits(const guint8 *data, gsize size_bytes, guint64 *number)
 	return after_digit;
 }
 
-static gboolean decode_integer(const guint8 *data, gsize size_bytes, EspNvsEntry *entry,
-			       GError **error)
+static gboolean decode_integer(const NvsEncoding *encoding, const guint8 *data, gsize size_bytes,
+			       EspNvsEntry *entry, GPtrArray *values, GError **error)
 {
 	const guint64 lowest = (guint64)G_MAXINT64 + 1;
 	gboolean negative = FALSE;
 	guint64 number = 0;
 
+	(void)values;
 	trim(&data, &size_bytes);
 	if (size_bytes > 0 && (*data == '-' || *data == '+')) {
 		negative = *data == '-';
@@ -56,7 +57,7 @@ static gboolean decode_integer(const guint8 *data, gsize size_bytes, EspNvsEntry
 	}
 	if (!digits(data, size_bytes, &number))
 		return value_fails(error, "is no decimal integer of at most 64 bits");
-	if (((guint)entry->type & 0x10) == 0) {
+	if (((guint)encoding->type & 0x10) == 0) {
 		if (negative && number > 0)
 			return value_fails(error, "is negative, but its type is unsigned");
 		entry->value.u = number;
@@ -85,11 +86,12 @@ static void set_blob(EspNvsEntry *entry, const guint8 *data, gsize size_bytes)
 	entry->value.blob.size_bytes = size_bytes;
 }
 
-static gboolean decode_text(const guint8 *data, gsize size_bytes, EspNvsEntry *entry,
-			    GPtrArray *values, GError **error)
+static gboolean decode_text(const NvsEncoding *encoding, const guint8 *data, gsize size_bytes,
+			    EspNvsEntry *entry, GPtrArray *values, GError **error)
 {
 	guint8 *copy = keep(values, size_bytes);
 
+	(void)encoding;
 	if (size_bytes > 0)
 		memcpy(copy, data, size_bytes);
 	if (strlen((const char *)copy) != size_bytes)
@@ -98,11 +100,12 @@ static gboolean decode_text(const guint8 *data, gsize size_bytes, EspNvsEntry *e
 	return TRUE;
 }
 
-static gboolean decode_binary(const guint8 *data, gsize size_bytes, EspNvsEntry *entry,
-			      GPtrArray *values, GError **error)
+static gboolean decode_binary(const NvsEncoding *encoding, const guint8 *data, gsize size_bytes,
+			      EspNvsEntry *entry, GPtrArray *values, GError **error)
 {
 	guint8 *copy = keep(values, size_bytes);
 
+	(void)encoding;
 	(void)error;
 	if (size_bytes > 0)
 		memcpy(copy, data, size_bytes);
@@ -110,11 +113,12 @@ static gboolean decode_binary(const guint8 *data, gsize size_bytes, EspNvsEntry 
 	return TRUE;
 }
 
-static gboolean decode_hex(const guint8 *data, gsize size_bytes, EspNvsEntry *entry,
-			   GPtrArray *values, GError **error)
+static gboolean decode_hex(const NvsEncoding *encoding, const guint8 *data, gsize size_bytes,
+			   EspNvsEntry *entry, GPtrArray *values, GError **error)
 {
 	guint8 *copy;
 
+	(void)encoding;
 	trim(&data, &size_bytes);
 	if (size_bytes % 2 != 0)
 		return value_fails(error, "has an odd number of hexadecimal digits");
@@ -141,14 +145,15 @@ static int base64_digit(guint8 c)
 }
 
 /* Characters outside the alphabet are passed over, padding is wanted, as in Python's binascii. */
-static gboolean decode_base64(const guint8 *data, gsize size_bytes, EspNvsEntry *entry,
-			      GPtrArray *values, GError **error)
+static gboolean decode_base64(const NvsEncoding *encoding, const guint8 *data, gsize size_bytes,
+			      EspNvsEntry *entry, GPtrArray *values, GError **error)
 {
 	guint8 *copy = keep(values, size_bytes);
 	guint position = 0, padding = 0;
 	guint32 bits = 0;
 	gsize n = 0;
 
+	(void)encoding;
 	for (gsize i = 0; i < size_bytes; i++) {
 		int digit = base64_digit(data[i]);
 
@@ -170,19 +175,34 @@ static gboolean decode_base64(const guint8 *data, gsize size_bytes, EspNvsEntry 
 	return TRUE;
 }
 
-/* "blob_fill(LEN;0xNN)" pads the value to LEN bytes; "blob_sz_fill" puts its length in front. */
-static gboolean decode_fill(const char *encoding, const guint8 *data, gsize size_bytes,
+/* The value, padded to a length; or its length in 32 bits before that. */
+static gboolean decode_fill(const NvsEncoding *encoding, const guint8 *data, gsize size_bytes,
 			    EspNvsEntry *entry, GPtrArray *values, GError **error)
 {
-	gboolean with_size = g_str_has_prefix(encoding, "blob_sz_fill(");
-	const char *at = strchr(encoding, '(') + 1;
-	char *end = NULL;
-	guint64 length = g_ascii_strtoull(at, &end, 10);
-	int high, low;
-	gsize start = with_size ? 4 : 0;
+	gsize start = encoding->with_size ? sizeof(guint32) : 0;
 	guint8 *copy;
 
-	if (!g_ascii_isdigit(*at) || length > ESP_NVS_BLOB_MAX || strncmp(end, ";0x", 3) != 0 ||
+	if (size_bytes > encoding->length)
+		return value_fails(error, "is longer than the length it is filled to");
+	copy = keep(values, start + encoding->length);
+	if (encoding->with_size)
+		esp_put_le32(copy, (guint32)size_bytes);
+	memset(copy + start, encoding->fill, encoding->length);
+	if (size_bytes > 0)
+		memcpy(copy + start, data, size_bytes);
+	set_blob(entry, copy, start + encoding->length);
+	return TRUE;
+}
+
+/* Reads what is behind the name of a filled encoding: "(LEN;0xNN)". */
+static gboolean parse_fill(const char *at, gboolean with_size, NvsEncoding *encoding,
+			   GError **error)
+{
+	char *end = NULL;
+	guint64 length = g_ascii_strtoull(at + 1, &end, 10);
+	int high, low;
+
+	if (!g_ascii_isdigit(at[1]) || length > ESP_NVS_BLOB_MAX || strncmp(end, ";0x", 3) != 0 ||
 	    strlen(end) != strlen(";0xNN)") || end[5] != ')')
 		return value_fails(error, "has a filled encoding that is not "
 					  "blob_fill(LEN;0xNN) or blob_sz_fill(LEN;0xNN)");
@@ -190,47 +210,57 @@ static gboolean decode_fill(const char *encoding, const guint8 *data, gsize size
 	low = g_ascii_xdigit_value(end[4]);
 	if (high < 0 || low < 0)
 		return value_fails(error, "is filled with what is no byte as 0xNN");
-	if (size_bytes > length)
-		return value_fails(error, "is longer than the length it is filled to");
-	copy = keep(values, start + length);
-	if (with_size)
-		esp_put_le32(copy, (guint32)size_bytes);
-	memset(copy + start, high << 4 | low, length);
-	if (size_bytes > 0)
-		memcpy(copy + start, data, size_bytes);
-	set_blob(entry, copy, start + length);
+	*encoding = (NvsEncoding){.type = ESP_NVS_BLOB,
+				  .decode = decode_fill,
+				  .length = (gsize)length,
+				  .fill = (guint8)(high << 4 | low),
+				  .with_size = with_size};
 	return TRUE;
 }
 
-/* One row a blob encoding. */
+/* One row an encoding that is not filled. */
 static const struct {
 	const char *name;
-	gboolean (*decode)(const guint8 *data, gsize size_bytes, EspNvsEntry *entry,
-			   GPtrArray *values, GError **error);
-} blob_rows[] = {
-	{"hex2bin", decode_hex},
-	{"base64", decode_base64},
-	{"binary", decode_binary},
+	NvsEncoding encoding;
+} encoding_rows[] = {
+	{"u8", {.type = ESP_NVS_U8, .decode = decode_integer}},
+	{"i8", {.type = ESP_NVS_I8, .decode = decode_integer}},
+	{"u16", {.type = ESP_NVS_U16, .decode = decode_integer}},
+	{"i16", {.type = ESP_NVS_I16, .decode = decode_integer}},
+	{"u32", {.type = ESP_NVS_U32, .decode = decode_integer}},
+	{"i32", {.type = ESP_NVS_I32, .decode = decode_integer}},
+	{"u64", {.type = ESP_NVS_U64, .decode = decode_integer}},
+	{"i64", {.type = ESP_NVS_I64, .decode = decode_integer}},
+	{"string", {.type = ESP_NVS_STRING, .decode = decode_text}},
+	{"hex2bin", {.type = ESP_NVS_BLOB, .decode = decode_hex}},
+	{"base64", {.type = ESP_NVS_BLOB, .decode = decode_base64}},
+	{"binary", {.type = ESP_NVS_BLOB, .decode = decode_binary}},
 };
 
-gboolean nvs_value_decode(const char *encoding, GBytes *bytes, EspNvsEntry *entry,
-			  GPtrArray *values, GError **error)
+gboolean nvs_encoding_parse(const char *name, NvsEncoding *encoding, GError **error)
 {
-	gsize size_bytes = 0;
-	const guint8 *data = g_bytes_get_data(bytes, &size_bytes);
+	static const char fill[] = "blob_fill", sized_fill[] = "blob_sz_fill";
+	g_autofree char *lower = g_ascii_strdown(name, -1);
 
-	for (gsize i = 0; i < G_N_ELEMENTS(blob_rows); i++)
-		if (strcmp(encoding, blob_rows[i].name) == 0)
-			return blob_rows[i].decode(data, size_bytes, entry, values, error);
-	if (g_str_has_prefix(encoding, "blob_fill(") || g_str_has_prefix(encoding, "blob_sz_fill("))
-		return decode_fill(encoding, data, size_bytes, entry, values, error);
-	if (esp_nvs_type_from_name(encoding, &entry->type) && entry->type != ESP_NVS_BLOB)
-		return entry->type == ESP_NVS_STRING
-			       ? decode_text(data, size_bytes, entry, values, error)
-			       : decode_integer(data, size_bytes, entry, error);
+	for (gsize i = 0; i < G_N_ELEMENTS(encoding_rows); i++)
+		if (strcmp(lower, encoding_rows[i].name) == 0) {
+			*encoding = encoding_rows[i].encoding;
+			return TRUE;
+		}
+	if (g_str_has_prefix(lower, "blob_fill("))
+		return parse_fill(lower + strlen(fill), FALSE, encoding, error);
+	if (g_str_has_prefix(lower, "blob_sz_fill("))
+		return parse_fill(lower + strlen(sized_fill), TRUE, encoding, error);
 	g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
 		    "has the encoding '%s', which is none of u8 i8 u16 i16 u32 i32 u64 i64 string "
 		    "hex2bin base64 binary",
-		    encoding);
+		    name);
 	return FALSE;
+}
+
+gboolean nvs_encoding_decode(const NvsEncoding *encoding, const guint8 *data, gsize size_bytes,
+			     EspNvsEntry *entry, GPtrArray *values, GError **error)
+{
+	entry->type = encoding->type;
+	return encoding->decode(encoding, data, size_bytes, entry, values, error);
 }

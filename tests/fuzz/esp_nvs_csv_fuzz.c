@@ -1,10 +1,11 @@
 /* The generator's CSV: what is read must be written back to the same entries. */
 #include "esp/nvs_csv.h"
 
-#include <stdint.h>
-#include <string.h>
+#include "small_fills.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { INPUT_MAX_BYTES = 4096 };
 
 static gsize n_keys(const EspNvsContents *contents)
 {
@@ -17,11 +18,12 @@ static gsize n_keys(const EspNvsContents *contents)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	g_autoptr(EspNvsContents) contents =
-		esp_nvs_csv_read((const char *)data, size, NULL, NULL, NULL);
-	g_autoptr(EspNvsContents) again = NULL;
+	g_autoptr(EspNvsContents) contents = NULL, again = NULL;
 	g_autofree char *csv = NULL;
 
+	if (size > INPUT_MAX_BYTES || !fills_are_small(data, size))
+		return 0;
+	contents = esp_nvs_csv_read((const char *)data, size, NULL, NULL, NULL);
 	if (contents == NULL)
 		return 0;
 	csv = esp_nvs_csv_write(contents->entries, contents->n_entries, NULL);
