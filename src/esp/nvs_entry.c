@@ -1,6 +1,8 @@
 #include "esp/error.h"
 #include "esp/nvs.h"
 
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 /* One row a type; integers have a range. */
@@ -17,6 +19,7 @@ static const TypeRow type_rows[] = {
 	{ESP_NVS_U32, "u32", 0, G_MAXUINT32}, {ESP_NVS_I32, "i32", G_MININT32, G_MAXINT32},
 	{ESP_NVS_U64, "u64", 0, G_MAXUINT64}, {ESP_NVS_I64, "i64", G_MININT64, G_MAXINT64},
 	{ESP_NVS_STRING, "string", 0, 0},     {ESP_NVS_BLOB, "blob", 0, 0},
+	{ESP_NVS_FLOAT, "float", 0, 0},       {ESP_NVS_DOUBLE, "double", 0, 0},
 };
 
 static const TypeRow *row_of(EspNvsType type)
@@ -27,6 +30,11 @@ static const TypeRow *row_of(EspNvsType type)
 	return NULL;
 }
 
+static gboolean is_real(EspNvsType type)
+{
+	return type == ESP_NVS_FLOAT || type == ESP_NVS_DOUBLE;
+}
+
 EspNvsEntry esp_nvs_unsigned(const char *space, const char *key, EspNvsType type, guint64 value)
 {
 	return (EspNvsEntry){.space = space, .key = key, .type = type, .value.u = value};
@@ -35,6 +43,11 @@ EspNvsEntry esp_nvs_unsigned(const char *space, const char *key, EspNvsType type
 EspNvsEntry esp_nvs_signed(const char *space, const char *key, EspNvsType type, gint64 value)
 {
 	return (EspNvsEntry){.space = space, .key = key, .type = type, .value.i = value};
+}
+
+EspNvsEntry esp_nvs_real(const char *space, const char *key, EspNvsType type, double value)
+{
+	return (EspNvsEntry){.space = space, .key = key, .type = type, .value.real = value};
 }
 
 EspNvsEntry esp_nvs_string(const char *space, const char *key, const char *text)
@@ -61,7 +74,7 @@ const char *esp_nvs_type_name(EspNvsType type)
 gboolean esp_nvs_type_from_name(const char *name, EspNvsType *type)
 {
 	for (gsize i = 0; i < G_N_ELEMENTS(type_rows); i++)
-		if (strcmp(type_rows[i].name, name) == 0) {
+		if (strcmp(type_rows[i].name, name) == 0 && !is_real(type_rows[i].type)) {
 			*type = type_rows[i].type;
 			return TRUE;
 		}
@@ -166,6 +179,22 @@ static gboolean integer_check(const EspNvsEntry *entry, const TypeRow *row, GErr
 		     entry->space, entry->key, entry->value.u, row->name, row->max);
 }
 
+/* A float must come back as it was given, or be infinite on purpose. */
+static gboolean real_check(const EspNvsEntry *entry, const TypeRow *row, GError **error)
+{
+	double value = entry->value.real;
+
+	if (isnan(value))
+		return fails(error, ESP_ERROR_INVALID, entry,
+			     "key '%s.%s' is a %s that is not a number, which NVS refuses",
+			     entry->space, entry->key, row->name);
+	if (entry->type == ESP_NVS_DOUBLE || isinf(value) || fabs(value) <= FLT_MAX)
+		return TRUE;
+	return fails(error, ESP_ERROR_INVALID, entry,
+		     "key '%s.%s' is too large for a float; make it a double", entry->space,
+		     entry->key);
+}
+
 static gboolean string_check(const EspNvsEntry *entry, GError **error)
 {
 	gsize length;
@@ -209,6 +238,8 @@ gboolean esp_nvs_entry_check(const EspNvsEntry *entry, GError **error)
 		return key_fails(error, entry, "has a type that NVS has not");
 	if (row->max != 0)
 		return integer_check(entry, row, error);
+	if (is_real(entry->type))
+		return real_check(entry, row, error);
 	return entry->type == ESP_NVS_STRING ? string_check(entry, error)
 					     : blob_check(entry, error);
 }

@@ -2,6 +2,7 @@
 
 #include "esp/bytes.h"
 #include "esp/error.h"
+#include "esp/nvs_crypt.h"
 #include "esp/nvs_scan.h"
 
 #include <string.h>
@@ -11,6 +12,12 @@ void nvs_volume_clear(NvsVolume *volume)
 	g_clear_pointer(&volume->pages, g_free);
 	g_clear_pointer(&volume->used, g_ptr_array_unref);
 	g_clear_pointer(&volume->free, g_ptr_array_unref);
+	g_clear_pointer(&volume->encrypt, esp_xts_free);
+	if (volume->stored == NULL)
+		return;
+	explicit_bzero(volume->image, volume->n_pages * ESP_NVS_PAGE_BYTES);
+	g_clear_pointer(&volume->image, g_free);
+	volume->stored = NULL;
 }
 
 /* ---- Pages ---- */
@@ -20,7 +27,7 @@ static gboolean all_ones(const guint8 *bytes, gsize size_bytes)
 	return bytes[0] == 0xFF && memcmp(bytes, bytes + 1, size_bytes - 1) == 0;
 }
 
-static gboolean page_load(NvsPage *page, GError **error)
+static gboolean page_load(const NvsVolume *volume, NvsPage *page, GError **error)
 {
 	guint32 state = esp_get_le32(page->bytes);
 
@@ -31,8 +38,11 @@ static gboolean page_load(NvsPage *page, GError **error)
 									: NVS_PAGE_CORRUPT;
 		return TRUE;
 	}
-	if (!nvs_page_header_ok(page->bytes) ||
-	    (state != NVS_PAGE_ACTIVE && state != NVS_PAGE_FULL && state != NVS_PAGE_FREEING)) {
+	if (!nvs_page_in_use(page->bytes)) {
+		page->state = NVS_PAGE_CORRUPT;
+		return TRUE;
+	}
+	if (page->bytes[8] < NVS_VERSION_2 && volume->skip_newer) {
 		page->state = NVS_PAGE_CORRUPT;
 		return TRUE;
 	}
@@ -63,7 +73,7 @@ static gboolean pages_load(NvsVolume *volume, GError **error)
 		NvsPage *page = &volume->pages[i];
 
 		page->bytes = volume->image + i * ESP_NVS_PAGE_BYTES;
-		if (!page_load(page, error))
+		if (!page_load(volume, page, error))
 			return FALSE;
 		g_ptr_array_add(page->state == NVS_PAGE_UNUSED || page->state == NVS_PAGE_CORRUPT
 					? volume->free
@@ -81,14 +91,29 @@ static gboolean pages_load(NvsVolume *volume, GError **error)
 
 /* ---- Flash ---- */
 
-gboolean nvs_volume_write(NvsVolume *volume, guint8 *at, const guint8 *data, gsize size_bytes,
-			  GError **error)
+static void clear_bits(guint8 *at, const guint8 *data, gsize size_bytes)
 {
 	for (gsize i = 0; i < size_bytes; i++)
 		at[i] &= data[i];
+}
+
+gboolean nvs_volume_write(NvsVolume *volume, guint8 *at, const guint8 *data, gsize size_bytes,
+			  GError **error)
+{
+	gsize offset = (gsize)(at - volume->image);
+	guint8 stored[ESP_NVS_PAGE_ENTRIES * ESP_NVS_ENTRY_BYTES];
+
+	clear_bits(at, data, size_bytes);
+	if (volume->stored != NULL) {
+		memcpy(stored, data, size_bytes);
+		if (offset % ESP_NVS_PAGE_BYTES >= NVS_ENTRIES_OFFSET)
+			nvs_crypt_entries(volume->encrypt, stored, offset,
+					  size_bytes / ESP_NVS_ENTRY_BYTES);
+		clear_bits(volume->stored + offset, stored, size_bytes);
+		data = stored;
+	}
 	return volume->flash == NULL ||
-	       volume->flash->write((gsize)(at - volume->image), data, size_bytes,
-				    volume->flash->user_data, error);
+	       volume->flash->write(offset, data, size_bytes, volume->flash->user_data, error);
 }
 
 gboolean nvs_volume_mark(NvsVolume *volume, NvsPage *page, guint first, guint n, guint state,
@@ -104,6 +129,8 @@ gboolean nvs_volume_mark(NvsVolume *volume, NvsPage *page, guint first, guint n,
 
 		bitmap[i / 4] = (guint8)((bitmap[i / 4] & ~(3U << shift)) | state << shift);
 	}
+	if (state == NVS_ENTRY_ERASED)
+		memset(page->spans + first, 0, n);
 	for (;; word--) {
 		if (!nvs_volume_write(volume, page->bytes + NVS_BITMAP_OFFSET + 4 * (gsize)word,
 				      bitmap + 4 * (gsize)word, 4, error))
@@ -125,13 +152,18 @@ gboolean nvs_volume_set_page_state(NvsVolume *volume, NvsPage *page, guint32 sta
 /* Marked first, so that a cut in the middle of the erasing cannot leave what looks like a page. */
 static gboolean page_erase(NvsVolume *volume, NvsPage *page, GError **error)
 {
+	gsize offset = (gsize)(page->bytes - volume->image);
+
 	if (page->state != NVS_PAGE_CORRUPT &&
 	    !nvs_volume_set_page_state(volume, page, NVS_PAGE_CORRUPT, error))
 		return FALSE;
 	memset(page->bytes, 0xFF, ESP_NVS_PAGE_BYTES);
+	memset(page->spans, 0, sizeof page->spans);
+	if (volume->stored != NULL)
+		memset(volume->stored + offset, 0xFF, ESP_NVS_PAGE_BYTES);
 	page->state = NVS_PAGE_UNUSED;
-	return volume->flash == NULL || volume->flash->erase((gsize)(page->bytes - volume->image),
-							     volume->flash->user_data, error);
+	return volume->flash == NULL ||
+	       volume->flash->erase(offset, volume->flash->user_data, error);
 }
 
 gboolean nvs_volume_free_page(NvsVolume *volume, NvsPage *page, GError **error)
@@ -155,11 +187,18 @@ NvsPage *nvs_volume_activate(NvsVolume *volume, GError **error)
 	g_ptr_array_add(volume->used, page);
 	if (page->state == NVS_PAGE_CORRUPT && !page_erase(volume, page, error))
 		return NULL;
-	nvs_page_header_encode(NVS_PAGE_ACTIVE, volume->next_sequence, header);
+	nvs_page_header_encode(NVS_PAGE_ACTIVE, volume->next_sequence, NVS_VERSION_2, header);
 	page->state = NVS_PAGE_ACTIVE;
 	page->sequence = volume->next_sequence++;
 	page->next_free = 0;
 	return nvs_volume_write(volume, page->bytes, header, sizeof header, error) ? page : NULL;
+}
+
+/* An item is live from here on. */
+static void note_item(NvsPage *page, guint index, guint span)
+{
+	page->spans[index] = (guint8)span;
+	page->hashes[index] = nvs_scan_hash(nvs_entry_at(page->bytes, index));
 }
 
 gboolean nvs_volume_append(NvsVolume *volume, NvsPage *page, const NvsItem *item, GError **error)
@@ -177,28 +216,27 @@ gboolean nvs_volume_append(NvsVolume *volume, NvsPage *page, const NvsItem *item
 	if (!nvs_volume_write(volume, at, buffer, ESP_NVS_ENTRY_BYTES, error) ||
 	    !nvs_volume_mark(volume, page, first, 1, NVS_ENTRY_WRITTEN, error))
 		return FALSE;
-	return span == 1 ||
-	       (nvs_volume_write(volume, at + ESP_NVS_ENTRY_BYTES, buffer + ESP_NVS_ENTRY_BYTES,
-				 (gsize)(span - 1) * ESP_NVS_ENTRY_BYTES, error) &&
-		nvs_volume_mark(volume, page, first + 1, span - 1, NVS_ENTRY_WRITTEN, error));
+	if (span > 1 &&
+	    (!nvs_volume_write(volume, at + ESP_NVS_ENTRY_BYTES, buffer + ESP_NVS_ENTRY_BYTES,
+			       (gsize)(span - 1) * ESP_NVS_ENTRY_BYTES, error) ||
+	     !nvs_volume_mark(volume, page, first + 1, span - 1, NVS_ENTRY_WRITTEN, error)))
+		return FALSE;
+	note_item(page, first, span);
+	return TRUE;
 }
 
 gboolean nvs_volume_copy_items(NvsVolume *volume, const NvsPage *from, NvsPage *to, GError **error)
 {
 	for (guint i = 0, span; i < from->next_free; i += span) {
-		const guint8 *entry = nvs_entry_at(from->bytes, i);
-		guint8 *at =
-			to->bytes + NVS_ENTRIES_OFFSET + (gsize)to->next_free * ESP_NVS_ENTRY_BYTES;
-
-		span = nvs_scan_item(from->bytes, i);
-		if (span == 0) {
-			span = 1;
+		span = MAX(from->spans[i], 1);
+		if (from->spans[i] == 0)
 			continue;
-		}
-		if (!nvs_volume_write(volume, at, entry, (gsize)span * ESP_NVS_ENTRY_BYTES,
-				      error) ||
+		if (!nvs_volume_write(volume, nvs_entry_of(to->bytes, to->next_free),
+				      nvs_entry_at(from->bytes, i),
+				      (gsize)span * ESP_NVS_ENTRY_BYTES, error) ||
 		    !nvs_volume_mark(volume, to, to->next_free, span, NVS_ENTRY_WRITTEN, error))
 			return FALSE;
+		note_item(to, to->next_free, span);
 		to->next_free += span;
 	}
 	return TRUE;
@@ -252,15 +290,11 @@ static gboolean drop_older(NvsVolume *volume, NvsPage *page, guint index, GError
 {
 	const guint8 *entry = nvs_entry_at(page->bytes, index);
 
-	for (guint i = 0, span; i < index; i += span) {
-		const guint8 *other = nvs_entry_at(page->bytes, i);
-
-		span = nvs_scan_item(page->bytes, i);
-		if (span == 0)
-			span = 1;
-		else if (same_name(entry, other))
-			return nvs_volume_mark(volume, page, i, span, NVS_ENTRY_ERASED, error);
-	}
+	for (guint i = 0; i < index; i += MAX(page->spans[i], 1))
+		if (page->spans[i] != 0 && page->hashes[i] == page->hashes[index] &&
+		    same_name(entry, nvs_entry_at(page->bytes, i)))
+			return nvs_volume_mark(volume, page, i, page->spans[i], NVS_ENTRY_ERASED,
+					       error);
 	return TRUE;
 }
 
@@ -283,9 +317,11 @@ static gboolean page_check(NvsVolume *volume, NvsPage *page, GError **error)
 				return FALSE;
 			if (is_active && i + span > page->next_free)
 				page->next_free = i + span;
-		} else if (is_active && !drop_older(volume, page, i, error)) {
-			return FALSE;
+			continue;
 		}
+		note_item(page, i, span);
+		if (is_active && !drop_older(volume, page, i, error))
+			return FALSE;
 	}
 	return TRUE;
 }
@@ -296,30 +332,23 @@ static gboolean drop_predecessor(NvsVolume *volume, GError **error)
 	NvsPage *last_page = g_ptr_array_index(volume->used, volume->used->len - 1);
 	const guint8 *last = NULL;
 
-	for (guint i = 0, span; i < last_page->next_free; i += span) {
-		span = nvs_scan_item(last_page->bytes, i);
-		if (span == 0)
-			span = 1;
-		else
+	for (guint i = 0; i < last_page->next_free; i += MAX(last_page->spans[i], 1))
+		if (last_page->spans[i] != 0)
 			last = nvs_entry_at(last_page->bytes, i);
-	}
 	for (guint p = 0; last != NULL && p + 1 < volume->used->len; p++) {
 		NvsPage *page = g_ptr_array_index(volume->used, p);
 
 		if (page->state == NVS_PAGE_FREEING)
 			continue;
-		for (guint i = 0, span; i < page->next_free; i += span) {
+		for (guint i = 0; i < page->next_free; i += MAX(page->spans[i], 1)) {
 			const guint8 *entry = nvs_entry_at(page->bytes, i);
 			gboolean type_matches =
 				entry[1] == last[1] ||
 				(last[1] == NVS_TYPE_BLOB_INDEX && entry[1] == NVS_TYPE_OLD_BLOB);
 
-			span = nvs_scan_item(page->bytes, i);
-			if (span == 0)
-				span = 1;
-			else if (type_matches && same_name(entry, last))
-				return nvs_volume_mark(volume, page, i, span, NVS_ENTRY_ERASED,
-						       error);
+			if (page->spans[i] != 0 && type_matches && same_name(entry, last))
+				return nvs_volume_mark(volume, page, i, page->spans[i],
+						       NVS_ENTRY_ERASED, error);
 		}
 	}
 	return TRUE;
@@ -432,25 +461,35 @@ static gboolean put_right(NvsVolume *volume, gboolean writable, GError **error)
 	return check_blobs(volume, error);
 }
 
-gboolean nvs_volume_mount(NvsVolume *volume, guint8 *image, gsize size_bytes, gboolean writable,
-			  const EspNvsFlash *flash, GError **error)
+/* Works on a decrypted copy. Only written entries are decrypted: what lies in others, as a power
+ * cut left it, is judged by the bytes that are stored. */
+static void see_plain(NvsVolume *volume, gsize size_bytes, const EspNvsKeys *keys)
 {
-	if (size_bytes == 0 || size_bytes % ESP_NVS_PAGE_BYTES != 0 ||
-	    size_bytes > ESP_NVS_MAX_BYTES) {
-		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
-			    "an NVS partition has a multiple of 0x1000 bytes up to 0x%x, not "
-			    "0x%" G_GSIZE_MODIFIER "x",
-			    (guint)ESP_NVS_MAX_BYTES, size_bytes);
+	g_autoptr(EspXts) decrypt = nvs_crypt_new(ESP_XTS_DECRYPT, keys);
+
+	volume->stored = volume->image;
+	volume->image = g_memdup2(volume->stored, size_bytes);
+	volume->encrypt = nvs_crypt_new(ESP_XTS_ENCRYPT, keys);
+	nvs_crypt_pages(decrypt, volume->image, size_bytes);
+}
+
+gboolean nvs_volume_open(NvsVolume *volume, guint8 *image, gsize size_bytes, const EspNvsKeys *keys,
+			 GError **error)
+{
+	if (!nvs_size_check(size_bytes, error))
 		return FALSE;
-	}
-	*volume = (NvsVolume){
-		.image = image, .n_pages = size_bytes / ESP_NVS_PAGE_BYTES, .flash = flash};
+	*volume = (NvsVolume){.image = image, .n_pages = size_bytes / ESP_NVS_PAGE_BYTES};
+	if (keys != NULL)
+		see_plain(volume, size_bytes, keys);
+	return TRUE;
+}
+
+gboolean nvs_volume_mount(NvsVolume *volume, gboolean writable, const EspNvsFlash *flash,
+			  GError **error)
+{
+	volume->flash = flash;
 	volume->pages = g_new0(NvsPage, volume->n_pages);
 	volume->used = g_ptr_array_new();
 	volume->free = g_ptr_array_new();
-	if (!pages_load(volume, error) || !put_right(volume, writable, error)) {
-		nvs_volume_clear(volume);
-		return FALSE;
-	}
-	return TRUE;
+	return pages_load(volume, error) && put_right(volume, writable, error);
 }

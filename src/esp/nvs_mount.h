@@ -5,22 +5,28 @@
 
 #include "esp/nvs.h"
 #include "esp/nvs_page.h"
+#include "esp/xts.h"
 
 typedef struct {
 	guint8 *bytes; /* within the image */
 	guint32 state; /* as it counts: NVS_PAGE_CORRUPT also for a wrong CRC */
 	guint32 sequence;
 	guint next_free; /* first entry never written; ESP_NVS_PAGE_ENTRIES if there is none */
+	guint8 spans[ESP_NVS_PAGE_ENTRIES];   /* of the live item that begins there; 0: none does */
+	guint32 hashes[ESP_NVS_PAGE_ENTRIES]; /* of such an item's namespace, chunk and key */
 } NvsPage;
 
 typedef struct {
-	guint8 *image;
+	guint8 *image;   /* in plain, whatever is stored */
+	guint8 *stored;  /* the caller's encrypted bytes; NULL if `image` is the caller's */
+	EspXts *encrypt; /* NULL as `stored` */
 	gsize n_pages;
 	NvsPage *pages;
 	GPtrArray *used; /* NvsPage, by sequence number */
 	GPtrArray *free; /* NvsPage, next one first */
 	guint32 next_sequence;
-	gsize n_damaged; /* entries dropped at mount */
+	gsize n_damaged;     /* entries dropped at mount */
+	gboolean skip_newer; /* pages of a newer format are passed over, not refused */
 	const EspNvsFlash *flash;
 } NvsVolume;
 
@@ -30,15 +36,23 @@ typedef struct {
 	guint index;
 	guint order; /* in which a look-up meets it */
 	guint8 space, type, span, chunk;
+	guint8 rank;    /* of its namespace in a sort; its index, unless the reader knows better */
+	guint64 key[2]; /* its bytes up to the NUL, as numbers that sort as they do */
 	const guint8 *entry; /* 32 bytes; key at 8, value at 24, data after it */
 } NvsLiveItem;
 
-/* Mounts. `writable` does what only a read-write mount does: it drops what an interrupted update
- * left twice and finishes a page that was being moved. FALSE, `volume` freed, with ESP_ERROR_*. */
-gboolean nvs_volume_mount(NvsVolume *volume, guint8 *image, gsize size_bytes, gboolean writable,
-			  const EspNvsFlash *flash, GError **error);
+/* Looks at `image`; `keys` of an encrypted one, or NULL. FALSE with ESP_ERROR_INVALID for a size
+ * that no partition has. */
+gboolean nvs_volume_open(NvsVolume *volume, guint8 *image, gsize size_bytes, const EspNvsKeys *keys,
+			 GError **error);
 
-/* Frees what the volume holds, not the image. */
+/* Mounts what was opened. `writable` does what only a read-write mount does: it drops what an
+ * interrupted update left twice and finishes a page that was being moved. FALSE with
+ * ESP_ERROR_NOT_SUPPORTED for a newer format, or what `flash` said. */
+gboolean nvs_volume_mount(NvsVolume *volume, gboolean writable, const EspNvsFlash *flash,
+			  GError **error);
+
+/* Frees what the volume holds, not the caller's image. An empty one is nothing. */
 void nvs_volume_clear(NvsVolume *volume);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(NvsVolume, nvs_volume_clear)
 
@@ -51,7 +65,8 @@ gint nvs_live_item_compare(gconstpointer a, gconstpointer b);
 /* TRUE if both are of one namespace and key. */
 gboolean nvs_live_item_same_key(const NvsLiveItem *a, const NvsLiveItem *b);
 
-/* Writes to flash what clears bits, at `at` within the image. */
+/* Writes to flash what clears bits, at `at` within the image; encrypts what is in entries, which
+ * are written whole. */
 gboolean nvs_volume_write(NvsVolume *volume, guint8 *at, const guint8 *data, gsize size_bytes,
 			  GError **error);
 

@@ -2,8 +2,22 @@
 
 #include "esp/bytes.h"
 #include "esp/crc.h"
+#include "esp/error.h"
 
 #include <string.h>
+
+gboolean nvs_size_check(gsize size_bytes, GError **error)
+{
+	if (size_bytes > 0 && size_bytes % ESP_NVS_PAGE_BYTES == 0 &&
+	    size_bytes <= ESP_NVS_MAX_BYTES)
+		return TRUE;
+	g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
+		    "an NVS partition cannot have 0x%" G_GSIZE_MODIFIER
+		    "x bytes: it has a multiple of 0x1000, at most 0x%x, and at least 0x%x to be "
+		    "written to",
+		    size_bytes, (guint)ESP_NVS_MAX_BYTES, (guint)ESP_NVS_MIN_BYTES);
+	return FALSE;
+}
 
 gboolean nvs_type_is_variable(guint type)
 {
@@ -43,12 +57,30 @@ void nvs_item_encode(const NvsItem *item, guint8 entry[static ESP_NVS_ENTRY_BYTE
 	esp_put_le32(entry + 4, entry_crc(entry));
 }
 
+/* The value's bits, wherever the union has them. */
+static guint64 bits_of(const EspNvsEntry *entry)
+{
+	float single = (float)entry->value.real;
+	guint32 single_bits;
+	guint64 bits;
+
+	switch (entry->type) {
+	case ESP_NVS_FLOAT:
+		memcpy(&single_bits, &single, sizeof single_bits);
+		return single_bits;
+	case ESP_NVS_DOUBLE:
+		memcpy(&bits, &entry->value.real, sizeof bits);
+		return bits;
+	default:
+		return ((guint)entry->type & 0x10) != 0 ? (guint64)entry->value.i : entry->value.u;
+	}
+}
+
 void nvs_value_encode(const EspNvsEntry *entry, guint8 value[static 8])
 {
 	gsize size_bytes = (gsize)entry->type & 0x0F;
-	gboolean is_signed = ((guint)entry->type & 0x10) != 0;
 
-	esp_put_le64(value, is_signed ? (guint64)entry->value.i : entry->value.u);
+	esp_put_le64(value, bits_of(entry));
 	memset(value + size_bytes, 0xFF, 8 - size_bytes);
 }
 
@@ -61,19 +93,27 @@ void nvs_blob_index_encode(gsize size_bytes, guint n_chunks, guint8 chunk_start,
 	esp_put_le16(value + 6, 0xFFFF);
 }
 
-void nvs_page_header_encode(guint32 state, guint32 sequence,
+void nvs_page_header_encode(guint32 state, guint32 sequence, guint8 version,
 			    guint8 header[static NVS_BITMAP_OFFSET])
 {
 	memset(header, 0xFF, NVS_BITMAP_OFFSET);
 	esp_put_le32(header, state);
 	esp_put_le32(header + 4, sequence);
-	header[8] = NVS_VERSION_2;
+	header[8] = version;
 	esp_put_le32(header + 28, esp_crc_rom(header + 4, 24));
 }
 
 gboolean nvs_page_header_ok(const guint8 *page)
 {
 	return esp_get_le32(page + 28) == esp_crc_rom(page + 4, 24);
+}
+
+gboolean nvs_page_in_use(const guint8 *page)
+{
+	guint32 state = esp_get_le32(page);
+
+	return (state == NVS_PAGE_ACTIVE || state == NVS_PAGE_FULL || state == NVS_PAGE_FREEING) &&
+	       nvs_page_header_ok(page);
 }
 
 guint nvs_entry_state(const guint8 *page, guint index)

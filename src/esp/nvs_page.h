@@ -25,8 +25,6 @@ enum {
 	NVS_TYPE_OLD_BLOB = 0x41,
 	NVS_TYPE_BLOB_DATA = 0x42,
 	NVS_TYPE_BLOB_INDEX = 0x48,
-	NVS_TYPE_FLOAT = 0x24,
-	NVS_TYPE_DOUBLE = 0x28,
 };
 
 /* State words of a page: bits go from 1 to 0 only. */
@@ -51,6 +49,9 @@ typedef struct {
 	gsize data_bytes;
 } NvsItem;
 
+/* TRUE if a partition can have that size; else FALSE with ESP_ERROR_INVALID. */
+gboolean nvs_size_check(gsize size_bytes, GError **error);
+
 /* Entries that an item takes: one, and those of its data. */
 guint nvs_item_span(const NvsItem *item);
 
@@ -67,14 +68,22 @@ void nvs_value_encode(const EspNvsEntry *entry, guint8 value[static 8]);
 void nvs_blob_index_encode(gsize size_bytes, guint n_chunks, guint8 chunk_start,
 			   guint8 value[static 8]);
 
-void nvs_page_header_encode(guint32 state, guint32 sequence,
+void nvs_page_header_encode(guint32 state, guint32 sequence, guint8 version,
 			    guint8 header[static NVS_BITMAP_OFFSET]);
 
 /* TRUE if the header's own CRC is right. */
 gboolean nvs_page_header_ok(const guint8 *page);
 
+/* TRUE if the page counts: active, full or being moved, with a right header. */
+gboolean nvs_page_in_use(const guint8 *page);
+
 guint nvs_entry_state(const guint8 *page, guint index);
 void nvs_entry_set_state(guint8 *page, guint index, guint state);
+
+static inline guint8 *nvs_entry_of(guint8 *page, guint index)
+{
+	return page + NVS_ENTRIES_OFFSET + (gsize)index * ESP_NVS_ENTRY_BYTES;
+}
 
 static inline const guint8 *nvs_entry_at(const guint8 *page, guint index)
 {

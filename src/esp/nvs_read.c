@@ -1,6 +1,7 @@
 #include "esp/bytes.h"
 #include "esp/error.h"
 #include "esp/nvs.h"
+#include "esp/nvs_crypt.h"
 #include "esp/nvs_mount.h"
 
 #include <stdlib.h>
@@ -10,7 +11,7 @@ EspNvsContents *esp_nvs_contents_new(void)
 {
 	EspNvsContents *contents = g_new0(EspNvsContents, 1);
 
-	contents->names = g_string_chunk_new(256);
+	contents->names = g_string_chunk_new(1024);
 	contents->values = g_ptr_array_new_with_free_func(g_free);
 	return contents;
 }
@@ -44,8 +45,9 @@ static const char *keep_name(Reader *reader, const guint8 *name)
 /* Copies and ends with a NUL, so that strings are safe whatever was stored. */
 static guint8 *keep_value(Reader *reader, gsize size_bytes)
 {
-	guint8 *copy = g_malloc0(size_bytes + 1);
+	guint8 *copy = g_malloc(size_bytes + 1);
 
+	copy[size_bytes] = 0;
 	g_ptr_array_add(reader->contents->values, copy);
 	return copy;
 }
@@ -82,6 +84,30 @@ static gint64 signed_of(const guint8 *value, guint size_bytes)
 	guint64 sign = G_GUINT64_CONSTANT(1) << (8 * size_bytes - 1);
 
 	return (gint64)((bits ^ sign) - sign);
+}
+
+static void read_number(const NvsLiveItem *item, EspNvsEntry *entry)
+{
+	const guint8 *value = item->entry + 24;
+	guint size_bytes = item->type & 0x0F;
+	guint32 single_bits = esp_get_le32(value);
+	guint64 bits = esp_get_le64(value);
+	float single;
+
+	switch (item->type) {
+	case ESP_NVS_FLOAT:
+		memcpy(&single, &single_bits, sizeof single);
+		entry->value.real = single;
+		break;
+	case ESP_NVS_DOUBLE:
+		memcpy(&entry->value.real, &bits, sizeof bits);
+		break;
+	default:
+		if ((item->type & 0x10) != 0)
+			entry->value.i = signed_of(value, size_bytes);
+		else
+			entry->value.u = unsigned_of(value, size_bytes);
+	}
 }
 
 static gboolean read_data(Reader *reader, const NvsLiveItem *item, EspNvsEntry *entry)
@@ -156,8 +182,7 @@ static void read_key(Reader *reader, const NvsLiveItem *items, gsize n_items)
 	EspNvsEntry entry = {.space = reader->spaces[items[0].space]};
 	gboolean readable = TRUE;
 
-	if (item == NULL || entry.space == NULL || item->type == NVS_TYPE_FLOAT ||
-	    item->type == NVS_TYPE_DOUBLE)
+	if (item == NULL || entry.space == NULL)
 		return;
 	entry.key = keep_name(reader, item->entry + 8);
 	entry.type = (EspNvsType)item->type;
@@ -165,10 +190,8 @@ static void read_key(Reader *reader, const NvsLiveItem *items, gsize n_items)
 		readable = read_blob(reader, item, items, n_items, &entry);
 	else if (nvs_type_is_variable(item->type))
 		readable = read_data(reader, item, &entry);
-	else if ((item->type & 0x10) != 0)
-		entry.value.i = signed_of(item->entry + 24, item->type & 0x0F);
 	else
-		entry.value.u = unsigned_of(item->entry + 24, item->type & 0x0F);
+		read_number(item, &entry);
 	if (readable)
 		g_array_append_val(reader->entries, entry);
 	else
@@ -180,10 +203,41 @@ static int compare_entries(const void *a, const void *b)
 	return esp_nvs_entry_compare(a, b);
 }
 
+/* Two of 256 indices by the names they have; those without one come last. */
+static gint compare_spaces(gconstpointer a, gconstpointer b, gpointer spaces)
+{
+	const char *const *names = spaces;
+	guint8 index_a = *(const guint8 *)a, index_b = *(const guint8 *)b;
+
+	if (names[index_a] == NULL || names[index_b] == NULL)
+		return names[index_a] == names[index_b] ? (int)index_a - index_b
+		       : names[index_a] == NULL         ? 1
+							: -1;
+	return strcmp(names[index_a], names[index_b]);
+}
+
+/* So that one sort brings items together by key and keys into their order. */
+static void rank_by_name(const Reader *reader, GArray *items)
+{
+	guint8 by_name[G_N_ELEMENTS(reader->spaces)], ranks[G_N_ELEMENTS(reader->spaces)];
+
+	for (guint i = 0; i < sizeof by_name; i++)
+		by_name[i] = (guint8)i;
+	g_qsort_with_data(by_name, sizeof by_name, 1, compare_spaces, (gpointer)reader->spaces);
+	for (guint i = 0; i < sizeof by_name; i++)
+		ranks[by_name[i]] = (guint8)i;
+	for (guint i = 0; i < items->len; i++) {
+		NvsLiveItem *item = &g_array_index(items, NvsLiveItem, i);
+
+		item->rank = ranks[item->space];
+	}
+}
+
 static void read_keys(Reader *reader, GArray *items)
 {
 	const NvsLiveItem *all = (const NvsLiveItem *)(const void *)items->data;
 
+	rank_by_name(reader, items);
 	g_array_sort(items, nvs_live_item_compare);
 	for (gsize first = 0, end; first < items->len; first = end) {
 		for (end = first + 1; end < items->len; end++)
@@ -192,9 +246,6 @@ static void read_keys(Reader *reader, GArray *items)
 		if (all[first].space != 0)
 			read_key(reader, all + first, end - first);
 	}
-	if (reader->entries->len > 1)
-		qsort(reader->entries->data, reader->entries->len, sizeof(EspNvsEntry),
-		      compare_entries);
 }
 
 /* A partition without a free page can only be mounted read-only, unless a page is being moved. */
@@ -205,37 +256,67 @@ static gboolean mounts_writable(const guint8 *data, gsize size_bytes)
 	for (gsize at = 0; at < size_bytes; at += ESP_NVS_PAGE_BYTES) {
 		guint32 state = esp_get_le32(data + at);
 
-		if ((state != NVS_PAGE_ACTIVE && state != NVS_PAGE_FULL) ||
-		    !nvs_page_header_ok(data + at))
+		if (!nvs_page_in_use(data + at) || state == NVS_PAGE_FREEING)
 			return TRUE;
 	}
 	return FALSE;
 }
 
-EspNvsContents *esp_nvs_read(const guint8 *data, gsize size_bytes, EspNvsReadFlags flags,
-			     GError **error)
+/* A copy to mount, in plain. */
+static guint8 *plain_copy(const guint8 *data, gsize size_bytes, const EspNvsKeys *keys)
 {
-	gboolean size_ok = size_bytes > 0 && size_bytes % ESP_NVS_PAGE_BYTES == 0 &&
-			   size_bytes <= ESP_NVS_MAX_BYTES;
-	g_autofree guint8 *copy = size_ok ? g_memdup2(data, size_bytes) : NULL;
-	g_autoptr(EspNvsContents) contents = NULL;
-	g_autoptr(GArray) items = NULL;
-	g_auto(NvsVolume) volume = {0};
-	Reader reader = {.flags = flags};
+	guint8 *copy = g_memdup2(data, size_bytes);
+	g_autoptr(EspXts) decrypt = NULL;
 
-	if (!nvs_volume_mount(&volume, copy, size_bytes,
-			      size_ok && mounts_writable(data, size_bytes), NULL, error))
-		return NULL;
-	contents = esp_nvs_contents_new();
-	contents->n_damaged = volume.n_damaged;
-	reader.contents = contents;
-	reader.entries = g_array_new(FALSE, FALSE, sizeof(EspNvsEntry));
-	items = nvs_volume_items(&volume);
+	if (keys == NULL)
+		return copy;
+	decrypt = nvs_crypt_new(ESP_XTS_DECRYPT, keys);
+	nvs_crypt_pages(decrypt, copy, size_bytes);
+	return copy;
+}
+
+static EspNvsContents *read_volume(const NvsVolume *volume, EspNvsReadFlags flags)
+{
+	EspNvsContents *contents = esp_nvs_contents_new();
+	g_autoptr(GArray) items = nvs_volume_items(volume);
+	Reader reader = {.flags = flags, .contents = contents};
+
+	contents->n_damaged = volume->n_damaged;
+	reader.entries = g_array_sized_new(FALSE, FALSE, sizeof(EspNvsEntry), items->len);
 	read_spaces(&reader, items);
 	read_keys(&reader, items);
 	contents->n_entries = reader.entries->len;
 	contents->entries = (EspNvsEntry *)(void *)g_array_free(reader.entries, FALSE);
-	return g_steal_pointer(&contents);
+	return contents;
+}
+
+EspNvsContents *esp_nvs_read_encrypted(const guint8 *data, gsize size_bytes, const EspNvsKeys *keys,
+				       EspNvsReadFlags flags, GError **error)
+{
+	gboolean salvage = (flags & ESP_NVS_READ_SALVAGE) != 0;
+	g_auto(NvsVolume) volume = {0};
+	g_autofree guint8 *copy = NULL;
+	EspNvsContents *contents = NULL;
+
+	if (salvage)
+		size_bytes -= size_bytes % ESP_NVS_PAGE_BYTES;
+	if (!nvs_size_check(size_bytes, error))
+		return NULL;
+	copy = plain_copy(data, size_bytes, keys);
+	if (nvs_volume_open(&volume, copy, size_bytes, NULL, error)) {
+		volume.skip_newer = salvage;
+		if (nvs_volume_mount(&volume, mounts_writable(data, size_bytes), NULL, error))
+			contents = read_volume(&volume, flags);
+	}
+	if (keys != NULL)
+		explicit_bzero(copy, size_bytes);
+	return contents;
+}
+
+EspNvsContents *esp_nvs_read(const guint8 *data, gsize size_bytes, EspNvsReadFlags flags,
+			     GError **error)
+{
+	return esp_nvs_read_encrypted(data, size_bytes, NULL, flags, error);
 }
 
 const EspNvsEntry *esp_nvs_find(const EspNvsContents *contents, const char *space, const char *key)

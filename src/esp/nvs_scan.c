@@ -27,8 +27,8 @@ gboolean nvs_scan_header_ok(const guint8 *entry, guint index)
 	case ESP_NVS_I32:
 	case ESP_NVS_U64:
 	case ESP_NVS_I64:
-	case NVS_TYPE_FLOAT:
-	case NVS_TYPE_DOUBLE:
+	case ESP_NVS_FLOAT:
+	case ESP_NVS_DOUBLE:
 		return entry[2] == 1;
 	case NVS_TYPE_BLOB_INDEX:
 		return entry[2] == 1 && entry[3] == NVS_CHUNK_NONE &&
@@ -55,29 +55,50 @@ guint nvs_scan_item(const guint8 *page, guint index)
 	return entry[2];
 }
 
+/* A name's bytes as two numbers; what follows its NUL is nothing. */
+static void key_of(const guint8 *entry, guint64 key[static 2])
+{
+	guint8 name[NVS_KEY_BYTES] = {0};
+
+	memcpy(name, entry + 8, strnlen((const char *)entry + 8, ESP_NVS_NAME_MAX));
+	memcpy(key, name, sizeof name);
+	key[0] = GUINT64_FROM_BE(key[0]);
+	key[1] = GUINT64_FROM_BE(key[1]);
+}
+
+guint32 nvs_scan_hash(const guint8 *entry)
+{
+	const guint64 odd = G_GUINT64_CONSTANT(0x9E3779B97F4A7C15);
+	guint64 key[2], hash;
+
+	key_of(entry, key);
+	hash = (key[0] * odd ^ key[1]) * odd ^ ((guint64)entry[0] << 8 | entry[3]);
+	return (guint32)(hash * odd >> 32);
+}
+
 GArray *nvs_volume_items(const NvsVolume *volume)
 {
-	GArray *items = g_array_new(FALSE, FALSE, sizeof(NvsLiveItem));
+	GArray *items = g_array_sized_new(FALSE, FALSE, sizeof(NvsLiveItem), ESP_NVS_PAGE_ENTRIES);
 
 	for (guint p = 0; p < volume->used->len; p++) {
 		NvsPage *page = g_ptr_array_index(volume->used, p);
 
-		for (guint i = 0, span; i < page->next_free; i += span) {
+		for (guint i = 0; i < page->next_free; i += MAX(page->spans[i], 1)) {
 			const guint8 *entry = nvs_entry_at(page->bytes, i);
 			NvsLiveItem item = {.page = page,
 					    .index = i,
 					    .order = items->len,
 					    .space = entry[0],
+					    .rank = entry[0],
 					    .type = entry[1],
+					    .span = page->spans[i],
 					    .chunk = entry[3],
 					    .entry = entry};
 
-			span = nvs_scan_item(page->bytes, i);
-			item.span = (guint8)span;
-			if (span == 0)
-				span = 1;
-			else
-				g_array_append_val(items, item);
+			if (page->spans[i] == 0)
+				continue;
+			key_of(entry, item.key);
+			g_array_append_val(items, item);
 		}
 	}
 	return items;
@@ -85,9 +106,11 @@ GArray *nvs_volume_items(const NvsVolume *volume)
 
 static gint compare_keys(const NvsLiveItem *a, const NvsLiveItem *b)
 {
-	if (a->space != b->space)
-		return a->space < b->space ? -1 : 1;
-	return strncmp((const char *)a->entry + 8, (const char *)b->entry + 8, ESP_NVS_NAME_MAX);
+	if (a->rank != b->rank)
+		return a->rank < b->rank ? -1 : 1;
+	if (a->key[0] != b->key[0])
+		return a->key[0] < b->key[0] ? -1 : 1;
+	return a->key[1] < b->key[1] ? -1 : a->key[1] > b->key[1];
 }
 
 gint nvs_live_item_compare(gconstpointer a, gconstpointer b)

@@ -7,6 +7,9 @@
  * CRC and the entries' states are not looked at. */
 gboolean nvs_scan_header_ok(const guint8 *entry, guint index);
 
+/* A hash of what makes two entries the same name: namespace, chunk and key. */
+guint32 nvs_scan_hash(const guint8 *entry);
+
 /* The number of entries of the item that starts at `index` of `page`; 0 if none does, or not all of
  * it is written. Reads nothing beyond the page. */
 guint nvs_scan_item(const guint8 *page, guint index);

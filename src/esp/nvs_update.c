@@ -1,6 +1,7 @@
 #include "esp/bytes.h"
 #include "esp/error.h"
 #include "esp/nvs.h"
+#include "esp/nvs_crypt.h"
 #include "esp/nvs_mount.h"
 
 #include <string.h>
@@ -9,6 +10,8 @@ enum {
 	/* A blob does not begin in a page with less room than this if it does not fit there. */
 	FIRST_CHUNK_MIN_BYTES = NVS_CHUNK_MAX_BYTES / 10,
 	CHUNKS_MAX = 127,
+	/* So many entries with a wrong CRC, and none with a right one, are no accident. */
+	FOREIGN_MIN_ENTRIES = 2,
 };
 
 static NvsPage *last_page(const NvsVolume *volume)
@@ -305,6 +308,8 @@ static const guint8 *newest_entry(const NvsVolume *volume)
 
 static gboolean same_value(const EspNvsEntry *a, const EspNvsEntry *b)
 {
+	guint8 value_a[8], value_b[8];
+
 	if (a == NULL || a->type != b->type)
 		return FALSE;
 	switch (a->type) {
@@ -316,8 +321,9 @@ static gboolean same_value(const EspNvsEntry *a, const EspNvsEntry *b)
 			memcmp(a->value.blob.data, b->value.blob.data, a->value.blob.size_bytes) ==
 				0);
 	default:
-		return ((guint)a->type & 0x10) != 0 ? a->value.i == b->value.i
-						    : a->value.u == b->value.u;
+		nvs_value_encode(a, value_a);
+		nvs_value_encode(b, value_b);
+		return memcmp(value_a, value_b, sizeof value_a) == 0;
 	}
 }
 
@@ -360,8 +366,21 @@ static gboolean close_damaged_page(NvsVolume *volume, GError **error)
 			       error);
 }
 
+/* A mount with other keys would mark every entry erased. */
+static gboolean is_ours(const NvsVolume *volume, GError **error)
+{
+	if (!nvs_crypt_looks_foreign(volume->image, volume->n_pages * ESP_NVS_PAGE_BYTES,
+				     FOREIGN_MIN_ENTRIES))
+		return TRUE;
+	g_set_error_literal(error, ESP_ERROR, ESP_ERROR_CORRUPT,
+			    "not one entry of the NVS partition has a right CRC: it is encrypted, "
+			    "or with other keys; a device would erase them all, so nothing is "
+			    "written");
+	return FALSE;
+}
+
 static gboolean mount_for_update(NvsVolume *volume, guint8 *image, gsize size_bytes,
-				 const EspNvsFlash *flash, GError **error)
+				 const EspNvsKeys *keys, const EspNvsFlash *flash, GError **error)
 {
 	if (size_bytes < ESP_NVS_MIN_BYTES) {
 		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
@@ -370,24 +389,25 @@ static gboolean mount_for_update(NvsVolume *volume, guint8 *image, gsize size_by
 			    size_bytes, (guint)ESP_NVS_MIN_BYTES);
 		return FALSE;
 	}
-	if (!nvs_volume_mount(volume, image, size_bytes, TRUE, flash, error))
+	if (!nvs_volume_open(volume, image, size_bytes, keys, error) || !is_ours(volume, error) ||
+	    !nvs_volume_mount(volume, TRUE, flash, error))
 		return FALSE;
 	if (volume->free->len == 0)
 		return partition_full(error);
 	return close_damaged_page(volume, error);
 }
 
-gboolean esp_nvs_set(guint8 *image, gsize size_bytes, const EspNvsEntry *entry,
-		     const EspNvsFlash *flash, GError **error)
+gboolean esp_nvs_set(guint8 *image, gsize size_bytes, const EspNvsKeys *keys,
+		     const EspNvsEntry *entry, const EspNvsFlash *flash, GError **error)
 {
 	g_auto(NvsVolume) volume = {0};
 	g_autoptr(EspNvsContents) contents = NULL;
 	g_autoptr(GError) failure = NULL;
 
 	if (!esp_nvs_entry_check(entry, error) ||
-	    !mount_for_update(&volume, image, size_bytes, flash, error))
+	    !mount_for_update(&volume, image, size_bytes, keys, flash, error))
 		return FALSE;
-	contents = esp_nvs_read(image, size_bytes, ESP_NVS_READ_DEFAULT, error);
+	contents = esp_nvs_read(volume.image, size_bytes, ESP_NVS_READ_DEFAULT, error);
 	if (contents == NULL)
 		return FALSE;
 	if (entry->type != ESP_NVS_NAMESPACE &&
@@ -399,14 +419,14 @@ gboolean esp_nvs_set(guint8 *image, gsize size_bytes, const EspNvsEntry *entry,
 	return FALSE;
 }
 
-gboolean esp_nvs_erase(guint8 *image, gsize size_bytes, const char *space, const char *key,
-		       const EspNvsFlash *flash, GError **error)
+gboolean esp_nvs_erase(guint8 *image, gsize size_bytes, const EspNvsKeys *keys, const char *space,
+		       const char *key, const EspNvsFlash *flash, GError **error)
 {
 	g_auto(NvsVolume) volume = {0};
 	g_autoptr(GArray) items = NULL;
 	guint8 index = 0;
 
-	if (!mount_for_update(&volume, image, size_bytes, flash, error))
+	if (!mount_for_update(&volume, image, size_bytes, keys, flash, error))
 		return FALSE;
 	if (find_space(&volume, space, &index))
 		items = items_of(&volume, index, key);

@@ -27,7 +27,7 @@ static void update(guint8 *image, gsize size_bytes, const EspNvsEntry *entry)
 	g_autoptr(EspNvsContents) contents = NULL;
 	const EspNvsEntry *found;
 
-	if (!esp_nvs_set(image, size_bytes, entry, NULL, NULL))
+	if (!esp_nvs_set(image, size_bytes, NULL, entry, NULL, NULL))
 		return;
 	contents = esp_nvs_read(image, size_bytes, ESP_NVS_READ_DEFAULT, NULL);
 	g_assert(contents != NULL);

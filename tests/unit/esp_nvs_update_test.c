@@ -107,12 +107,12 @@ static void counts_boots_through_many_pages(void **state)
 	memset(image, 0xFF, SIZE);
 	memset(mirror, 0xFF, SIZE);
 	flash.bytes = mirror;
-	assert_true(esp_nvs_set(image, SIZE, &name, &port, NULL));
+	assert_true(esp_nvs_set(image, SIZE, NULL, &name, &port, NULL));
 	for (guint i = 1; i <= TIMES; i++) {
 		EspNvsEntry boots = esp_nvs_unsigned("espalier", "boots", ESP_NVS_U32, i);
 		g_autoptr(GError) error = NULL;
 
-		if (!esp_nvs_set(image, SIZE, &boots, &port, &error))
+		if (!esp_nvs_set(image, SIZE, NULL, &boots, &port, &error))
 			fail_msg("boot %u: %s", i, error->message);
 		assert_value(image, &boots);
 		assert_memory_equal(image, mirror, SIZE);
@@ -130,8 +130,8 @@ static void writes_nothing_for_an_equal_value(void **state)
 
 	(void)state;
 	memset(image, 0xFF, SIZE);
-	assert_true(esp_nvs_set(image, SIZE, &entry, NULL, NULL));
-	assert_true(esp_nvs_set(image, SIZE, &entry, &port, NULL));
+	assert_true(esp_nvs_set(image, SIZE, NULL, &entry, NULL, NULL));
+	assert_true(esp_nvs_set(image, SIZE, NULL, &entry, &port, NULL));
 	assert_int_equal(flash.n_operations, 0);
 }
 
@@ -140,14 +140,14 @@ static void fill(guint8 *image, guint times, const EspNvsEntry *first, const Esp
 {
 	memset(image, 0xFF, SIZE);
 	if (first != NULL)
-		assert_true(esp_nvs_set(image, SIZE, first, NULL, NULL));
+		assert_true(esp_nvs_set(image, SIZE, NULL, first, NULL, NULL));
 	for (guint i = 0; i < times; i++) {
 		EspNvsEntry entry = esp_nvs_unsigned("a", "n", ESP_NVS_U32, 1000 + i);
 
-		assert_true(esp_nvs_set(image, SIZE, &entry, NULL, NULL));
+		assert_true(esp_nvs_set(image, SIZE, NULL, &entry, NULL, NULL));
 	}
 	if (last != NULL)
-		assert_true(esp_nvs_set(image, SIZE, last, NULL, NULL));
+		assert_true(esp_nvs_set(image, SIZE, NULL, last, NULL, NULL));
 }
 
 static guint cut_erases; /* so that the test sees that pages were moved, too */
@@ -166,7 +166,7 @@ static void set_and_cut(const guint8 *before, const EspNvsEntry *old, const EspN
 
 			memcpy(memory, before, SIZE);
 			memcpy(mirror, before, SIZE);
-			finished = esp_nvs_set(memory, SIZE, fresh, &port, NULL);
+			finished = esp_nvs_set(memory, SIZE, NULL, fresh, &port, NULL);
 			cut_erases += flash.n_erases;
 			if (!has_value(mirror, fresh) && !has_value(mirror, old))
 				fail_msg("cut at operation %u after %zu words: neither the old "
@@ -178,7 +178,7 @@ static void set_and_cut(const guint8 *before, const EspNvsEntry *old, const EspN
 			/* The next boot sets it again. */
 			if (!finished) {
 				memcpy(memory, mirror, SIZE);
-				assert_true(esp_nvs_set(memory, SIZE, fresh, NULL, NULL));
+				assert_true(esp_nvs_set(memory, SIZE, NULL, fresh, NULL, NULL));
 				assert_value(memory, fresh);
 				assert_value(memory, other);
 			}
@@ -212,7 +212,7 @@ static void survives_a_power_cut_at_every_operation(void **state)
 			guint8 image[SIZE];
 
 			fill(image, fills[f], NULL, &other);
-			assert_true(esp_nvs_set(image, SIZE, &rows[i].old, NULL, NULL));
+			assert_true(esp_nvs_set(image, SIZE, NULL, &rows[i].old, NULL, NULL));
 			set_and_cut(image, &rows[i].old, &rows[i].fresh, &other);
 			fill(image, fills[f], &other, &rows[i].old);
 			set_and_cut(image, &rows[i].old, &rows[i].fresh, &other);
@@ -231,16 +231,16 @@ static void says_that_it_is_full_and_keeps_what_was(void **state)
 
 	(void)state;
 	memset(image, 0xFF, SIZE);
-	assert_true(esp_nvs_set(image, SIZE, &first, NULL, NULL));
-	assert_true(esp_nvs_set(image, SIZE, &second, NULL, NULL));
-	assert_false(esp_nvs_set(image, SIZE, &third, NULL, &error));
+	assert_true(esp_nvs_set(image, SIZE, NULL, &first, NULL, NULL));
+	assert_true(esp_nvs_set(image, SIZE, NULL, &second, NULL, NULL));
+	assert_false(esp_nvs_set(image, SIZE, NULL, &third, NULL, &error));
 	assert_true(g_error_matches(error, ESP_ERROR, ESP_ERROR_TOO_LARGE));
 	assert_string_equal(error->message,
 			    "the NVS partition is full; erase keys or give it more pages");
 	assert_value(image, &first);
 	assert_value(image, &second);
-	assert_true(esp_nvs_erase(image, SIZE, "a", "one", NULL, NULL));
-	assert_true(esp_nvs_set(image, SIZE, &third, NULL, NULL));
+	assert_true(esp_nvs_erase(image, SIZE, NULL, "a", "one", NULL, NULL));
+	assert_true(esp_nvs_set(image, SIZE, NULL, &third, NULL, NULL));
 	assert_value(image, &second);
 	assert_value(image, &third);
 }
@@ -254,11 +254,11 @@ static void erases_a_key_and_says_when_there_is_none(void **state)
 
 	(void)state;
 	memset(image, 0xFF, SIZE);
-	assert_true(esp_nvs_set(image, SIZE, &entry, NULL, NULL));
-	assert_true(esp_nvs_erase(image, SIZE, "a", "b", NULL, NULL));
+	assert_true(esp_nvs_set(image, SIZE, NULL, &entry, NULL, NULL));
+	assert_true(esp_nvs_erase(image, SIZE, NULL, "a", "b", NULL, NULL));
 	contents = esp_nvs_read(image, SIZE, 0, NULL);
 	assert_int_equal(contents->n_entries, 0);
-	assert_false(esp_nvs_erase(image, SIZE, "a", "b", NULL, &error));
+	assert_false(esp_nvs_erase(image, SIZE, NULL, "a", "b", NULL, &error));
 	assert_true(g_error_matches(error, ESP_ERROR, ESP_ERROR_NOT_FOUND));
 	assert_string_equal(error->message, "there is no key 'a.b'");
 }
@@ -271,7 +271,7 @@ static void does_not_write_to_a_read_only_partition(void **state)
 
 	(void)state;
 	memset(image, 0xFF, sizeof image);
-	assert_false(esp_nvs_set(image, sizeof image, &entry, NULL, &error));
+	assert_false(esp_nvs_set(image, sizeof image, NULL, &entry, NULL, &error));
 	assert_string_equal(error->message,
 			    "an NVS partition of 0x2000 bytes is read-only; writing needs 0x3000");
 }
@@ -290,8 +290,8 @@ static void updates_what_the_generator_lays_out(void **state)
 
 	(void)state;
 	assert_true(esp_nvs_image_write(entries, 2, image, SIZE, NULL, NULL));
-	assert_true(esp_nvs_set(image, SIZE, &fresh[0], NULL, NULL));
-	assert_true(esp_nvs_set(image, SIZE, &fresh[1], NULL, NULL));
+	assert_true(esp_nvs_set(image, SIZE, NULL, &fresh[0], NULL, NULL));
+	assert_true(esp_nvs_set(image, SIZE, NULL, &fresh[1], NULL, NULL));
 	assert_value(image, &entries[0]);
 	assert_value(image, &fresh[0]);
 	assert_value(image, &fresh[1]);
@@ -306,9 +306,9 @@ static void writes_nothing_more_into_a_page_that_is_damaged_behind_its_items(voi
 
 	(void)state;
 	memset(image, 0xFF, SIZE);
-	assert_true(esp_nvs_set(image, SIZE, &first, NULL, NULL));
+	assert_true(esp_nvs_set(image, SIZE, NULL, &first, NULL, NULL));
 	image[64 + 32 * 3 + 5] = 0x00;
-	assert_true(esp_nvs_set(image, SIZE, &fresh, NULL, NULL));
+	assert_true(esp_nvs_set(image, SIZE, NULL, &fresh, NULL, NULL));
 	assert_value(image, &first);
 	assert_value(image, &fresh);
 }

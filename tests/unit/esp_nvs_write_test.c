@@ -117,7 +117,7 @@ static void refuses_values_outside_their_type(void **state)
 		 "key 'a.b' is a string of 4000 bytes, NVS allows 3999; a blob may be longer"},
 		{esp_nvs_blob("a", "b", "", ESP_NVS_BLOB_MAX + 1), ESP_ERROR_TOO_LARGE,
 		 "key 'a.b' is a blob of 508001 bytes, NVS allows 508000"},
-		{esp_nvs_unsigned("a", "b", (EspNvsType)0x24, 1), ESP_ERROR_INVALID,
+		{esp_nvs_unsigned("a", "b", (EspNvsType)0x22, 1), ESP_ERROR_INVALID,
 		 "key 'a.b' has a type that NVS has not"},
 	};
 

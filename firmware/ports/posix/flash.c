@@ -271,5 +271,5 @@ gboolean posix_flash_own_set(const PosixFlash *flash, const char *key, guint32 v
 	image = posix_flash_read(flash, update.partition, error);
 	if (image == NULL)
 		return FALSE;
-	return esp_nvs_set(image, update.partition->size_bytes, &entry, &operations, error);
+	return esp_nvs_set(image, update.partition->size_bytes, NULL, &entry, &operations, error);
 }
