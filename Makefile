@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: build test demo bench fuzz lint format install setup clean help
+.PHONY: build test demo bench fuzz fuzz-long coverage mutate lint format install setup clean help
 build: setup ## build into build/ (build/espalier, build/espalier-device)
 	@cmake --preset release >/dev/null && cmake --build --preset release -j $(JOBS)
 
@@ -21,6 +21,15 @@ bench: build ## measure speed and memory beside named peers
 fuzz: ## fuzz every reader for FUZZ_SECONDS each (default 60)
 	@scripts/fuzz.sh
 
+fuzz-long: ## fuzz every reader of src/esp, ten million inputs each (FUZZ_RUNS); goes on where it was stopped
+	@FUZZ_ONLY='esp_*' FUZZ_RUNS=$${FUZZ_RUNS:-10000000} scripts/fuzz.sh
+
+coverage: ## print which lines of src/esp the tests run; fail under 95 %
+	@scripts/coverage.sh
+
+mutate: ## plant fifty faults in src/esp, one by one, and see whether the tests notice
+	@scripts/mutate.py
+
 lint: ## form, clang-tidy, cppcheck, shellcheck, order of the rooms
 	@scripts/lint.sh
 
@@ -34,4 +43,4 @@ clean: ## remove the build folders
 	@rm -rf build build-*
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18

@@ -1,36 +1,62 @@
 #!/usr/bin/env bash
-# Fuzzes every reader of outside bytes from its corpus, FUZZ_SECONDS each (default 60). A crash leaves its input
-# in build-fuzz/crashes/ and ends with exit 1, as does a target without a corpus.
+# Fuzzes readers of outside bytes, each from its corpus, on all cores.
+#   FUZZ_ONLY      which ones, a pattern of names (default *), for example 'esp_nvs*'
+#   FUZZ_SECONDS   how long each (default 60)
+#   FUZZ_RUNS      instead: how many inputs each. What was run of the same sources is counted; stopped, it goes on.
+# A crash leaves its input in build-fuzz/crashes/ and ends with exit 1, as does a target without a corpus.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh test
-seconds=${FUZZ_SECONDS:-60}
+export seconds=${FUZZ_SECONDS:-60} wanted=${FUZZ_RUNS:-}
 cmake --preset fuzz >/dev/null
-cmake --build --preset fuzz -j "$(nproc)" >build-fuzz/build.log 2>&1 || { tail -n 40 build-fuzz/build.log; exit 1; }
-mkdir -p build-fuzz/crashes
+mapfile -t names < <(git ls-files "tests/fuzz/${FUZZ_ONLY:-*}_fuzz.c" | sed 's|^tests/fuzz/||; s|_fuzz\.c$||')
+[ "${#names[@]}" -gt 0 ] || { echo "fuzz: no reader is called '$FUZZ_ONLY'" >&2; exit 2; }
+cmake --build --preset fuzz -j "$(nproc)" --target "${names[@]/%/_fuzz}" >build-fuzz/build.log 2>&1 ||
+	{ tail -n 40 build-fuzz/build.log; exit 1; }
+mkdir -p build-fuzz/crashes build-fuzz/runs
+
+# NAME OPTION...: runs a target once; its log is left.
+fuzz_once() {
+	local name=$1
+	shift
+	build-fuzz/fuzz/"$name"_fuzz "$@" -rss_limit_mb=1024 -timeout=20 -print_final_stats=1 \
+		-artifact_prefix=build-fuzz/crashes/"$name"- build-fuzz/corpus/"$name" tests/fuzz/corpus/"$name" \
+		>build-fuzz/"$name".log 2>&1
+}
+stat_of() { sed -n "s/^stat::$2: *//p" build-fuzz/"$1".log; }
+
+# Until it ran `wanted` inputs, in slices, the sum of which is kept with the sum of its sources.
+fuzz_runs() {
+	local name=$1 slice=200000 kept=build-fuzz/runs/$1 sources ran=0 began now=0
+	sources=$(cat src/esp/*.[ch] tests/fuzz/"$name"_fuzz.c | sha256sum | cut -c1-16)
+	if [ -f "$kept" ] && [ "$(cut -d' ' -f1 "$kept")" = "$sources" ]; then ran=$(cut -d' ' -f2 "$kept"); fi
+	began=$(date +%s%N)
+	while [ "$ran" -lt "$wanted" ]; do
+		fuzz_once "$name" -runs="$((wanted - ran < slice ? wanted - ran : slice))" || return 1
+		now=$((now + $(stat_of "$name" number_of_executed_units)))
+		ran=$((ran + $(stat_of "$name" number_of_executed_units)))
+		printf '%s %s\n' "$sources" "$ran" >"$kept"
+	done
+	printf '  %-28s %10s runs  no crash  %7s a second\n' "$name" "$ran" \
+		"$((now * 1000000 / (($(date +%s%N) - began) / 1000 + 1)))"
+}
+fuzz_seconds() {
+	fuzz_once "$1" -max_total_time="$seconds" || return 1
+	printf '  %-28s %10s runs  no crash  %7s a second\n' "$1" "$(stat_of "$1" number_of_executed_units)" \
+		"$(stat_of "$1" average_exec_per_sec)"
+}
 run_one() {
-	local target=$1 name work runs
-	name=$(basename "$target" _fuzz)
-	work=build-fuzz/corpus/$name
-	mkdir -p "$work"
+	local name=$1
+	mkdir -p build-fuzz/corpus/"$name"
 	if [ -z "$(ls "tests/fuzz/corpus/$name" 2>/dev/null)" ]; then
 		printf '  %-28s FAILED: tests/fuzz/corpus/%s is empty\n' "$name" "$name"
 		return 1
 	fi
-	if "$target" -max_total_time="$seconds" -rss_limit_mb=1024 -timeout=20 -print_final_stats=1 \
-		-artifact_prefix=build-fuzz/crashes/"$name"- "$work" tests/fuzz/corpus/"$name" \
-		>build-fuzz/"$name".log 2>&1; then
-		runs=$(sed -n 's/^stat::number_of_executed_units: *//p' build-fuzz/"$name".log)
-		printf '  %-28s %10s runs  no crash\n' "$name" "$runs"
-	else
-		printf '  %-28s FAILED\n' "$name"
-		tail -n 40 build-fuzz/"$name".log
-		return 1
-	fi
+	if [ -n "$wanted" ]; then fuzz_runs "$name"; else fuzz_seconds "$name"; fi && return
+	printf '  %-28s FAILED\n' "$name"
+	tail -n 40 build-fuzz/"$name".log
+	return 1
 }
-export -f run_one
-export seconds
-mapfile -t sources < <(git ls-files 'tests/fuzz/*_fuzz.c')
-printf 'fuzzing %d readers, %s s each:\n' "${#sources[@]}" "$seconds"
-printf '%s\n' "${sources[@]}" | sed 's|^tests/fuzz/|build-fuzz/fuzz/|; s|\.c$||' |
-	xargs -P "$(nproc)" -I{} bash -c 'run_one {}'
+export -f run_one fuzz_once fuzz_runs fuzz_seconds stat_of
+printf 'fuzzing %d readers, %s each:\n' "${#names[@]}" "$([ -n "$wanted" ] && echo "$wanted inputs" || echo "$seconds s")"
+printf '%s\n' "${names[@]}" | xargs -P "$(nproc)" -I{} bash -c 'run_one {}'
