@@ -1,8 +1,17 @@
 #include "esp/chips.h"
 
+#include "esp/chip_memory.h"
+
 #include <string.h>
 
-enum { MB = 1024 * 1024 };
+enum {
+	KB = 1024,
+	MB = 1024 * 1024,
+	PADDING_END = 0x10000, /* a segment loaded below is filling (image-info calls it PADDING) */
+	MMU_PAGE_DEFAULT_BYTES = 64 * KB,
+	MMU_PAGE_MAX_LOG2 = 31,
+	FLASH_SIZE_NIBBLE_MAX = 7,
+};
 
 static const EspFlashFrequency frequencies_80[] = {
 	{"80m", 0xF}, {"40m", 0x0}, {"26m", 0x1}, {"20m", 0x2}, {NULL, 0}};
@@ -15,22 +24,180 @@ static const EspFlashFrequency frequencies_48[] = {
 static const EspFlashFrequency frequencies_80_20[] = {
 	{"80m", 0xF}, {"40m", 0x0}, {"20m", 0x2}, {NULL, 0}};
 
-/* name, title, id, boot offset, largest flash, in the API, HMAC, frequencies */
+#define FLASH(megabytes, boot) .boot_offset = (boot), .mapped_flash_bytes = (megabytes)*MB
+#define PAGES(min_kib, max_kib)                                                                    \
+	.mmu_page_min_bytes = (min_kib)*KB, .mmu_page_max_bytes = (max_kib)*KB
+
 static const EspChip chips[] = {
-	{"esp32", "ESP32", 0x0000, 0x1000, 16 * MB, TRUE, FALSE, frequencies_80},
-	{"esp32s2", "ESP32-S2", 0x0002, 0x1000, 128 * MB, TRUE, TRUE, frequencies_80},
-	{"esp32c3", "ESP32-C3", 0x0005, 0x0, 16 * MB, TRUE, TRUE, frequencies_80},
-	{"esp32s3", "ESP32-S3", 0x0009, 0x0, 128 * MB, TRUE, TRUE, frequencies_80},
-	{"esp32c2", "ESP32-C2", 0x000C, 0x0, 16 * MB, FALSE, FALSE, frequencies_60},
-	{"esp32c6", "ESP32-C6", 0x000D, 0x0, 16 * MB, TRUE, TRUE, frequencies_c6},
-	{"esp32h2", "ESP32-H2", 0x0010, 0x0, 16 * MB, TRUE, TRUE, frequencies_48},
-	{"esp32p4", "ESP32-P4", 0x0012, 0x2000, 128 * MB, FALSE, TRUE, frequencies_80},
-	{"esp32c61", "ESP32-C61", 0x0014, 0x0, 128 * MB, FALSE, FALSE, frequencies_80_20},
-	{"esp32c5", "ESP32-C5", 0x0017, 0x2000, 128 * MB, FALSE, TRUE, frequencies_80_20},
-	{"esp32h21", "ESP32-H21", 0x0019, 0x0, 128 * MB, FALSE, FALSE, frequencies_48},
-	{"esp32h4", "ESP32-H4", 0x001C, 0x2000, 128 * MB, FALSE, FALSE, frequencies_48},
-	{"esp32s31", "ESP32-S31", 0x0020, 0x2000, 128 * MB, FALSE, FALSE, frequencies_80_20},
-	{"host", "host device", ESP_CHIP_HOST_ID, 0x0, 128 * MB, TRUE, FALSE, frequencies_80},
+	{
+		.name = "esp32",
+		.title = "ESP32",
+		.id = 0x0000,
+		FLASH(16, 0x1000),
+		.in_api = TRUE,
+		.uf2_family = 0x1C5F21B0,
+		PAGES(64, 64),
+		.frequencies = frequencies_80,
+		.memory = esp_memory_esp32,
+		.mapped = {{0x400D0000, 0x40400000}, {0x3F400000, 0x3F800000}},
+	},
+	{
+		.name = "esp32s2",
+		.title = "ESP32-S2",
+		.id = 0x0002,
+		FLASH(16, 0x1000),
+		.in_api = TRUE,
+		.has_hmac = TRUE,
+		.uf2_family = 0xBFDD4EEE,
+		PAGES(64, 64),
+		.frequencies = frequencies_80,
+		.memory = esp_memory_esp32s2,
+		.mapped = {{0x40080000, 0x40800000}, {0x3F000000, 0x3FF80000}},
+	},
+	{
+		.name = "esp32c3",
+		.title = "ESP32-C3",
+		.id = 0x0005,
+		FLASH(16, 0x0),
+		.in_api = TRUE,
+		.has_hmac = TRUE,
+		.uf2_family = 0xD42BA06C,
+		PAGES(64, 64),
+		.frequencies = frequencies_80,
+		.memory = esp_memory_esp32c3,
+		.mapped = {{0x42000000, 0x42800000}, {0x3C000000, 0x3C800000}},
+	},
+	{
+		.name = "esp32s3",
+		.title = "ESP32-S3",
+		.id = 0x0009,
+		FLASH(128, 0x0),
+		.in_api = TRUE,
+		.has_hmac = TRUE,
+		.uf2_family = 0xC47E5767,
+		PAGES(64, 64),
+		.frequencies = frequencies_80,
+		.memory = esp_memory_esp32s3,
+		.mapped = {{0x42000000, 0x44000000}, {0x3C000000, 0x3E000000}},
+	},
+	{
+		.name = "esp32c2",
+		.title = "ESP32-C2",
+		.id = 0x000C,
+		FLASH(16, 0x0),
+		.uf2_family = 0x2B88D29C,
+		PAGES(16, 64),
+		.frequencies = frequencies_60,
+		.memory = esp_memory_esp32c2,
+		.mapped = {{0x42000000, 0x42400000}, {0x3C000000, 0x3C400000}},
+	},
+	{
+		.name = "esp32c6",
+		.title = "ESP32-C6",
+		.id = 0x000D,
+		FLASH(16, 0x0),
+		.in_api = TRUE,
+		.has_hmac = TRUE,
+		.uf2_family = 0x540DDF62,
+		PAGES(8, 64),
+		.frequencies = frequencies_c6,
+		.memory = esp_memory_esp32c6,
+		.mapped = {{0x42000000, 0x43000000}},
+	},
+	{
+		.name = "esp32h2",
+		.title = "ESP32-H2",
+		.id = 0x0010,
+		FLASH(16, 0x0),
+		.in_api = TRUE,
+		.has_hmac = TRUE,
+		.uf2_family = 0x332726F6,
+		PAGES(8, 64),
+		.frequencies = frequencies_48,
+		.memory = esp_memory_esp32c6,
+		.mapped = {{0x42000000, 0x43000000}},
+	},
+	{
+		.name = "esp32p4",
+		.title = "ESP32-P4",
+		.id = 0x0012,
+		FLASH(128, 0x2000),
+		.has_hmac = TRUE,
+		.uf2_family = 0x3D308E94,
+		PAGES(64, 64),
+		.frequencies = frequencies_80,
+		.memory = esp_memory_esp32p4,
+		.mapped = {{0x40000000, 0x44000000}, {0x48000000, 0x4C000000}},
+	},
+	{
+		.name = "esp32c61",
+		.title = "ESP32-C61",
+		.id = 0x0014,
+		FLASH(128, 0x0),
+		.uf2_family = 0x77D850C4,
+		PAGES(8, 64),
+		.frequencies = frequencies_80_20,
+		.memory = esp_memory_esp32c61,
+		.mapped = {{0x42000000, 0x44000000}},
+	},
+	{
+		.name = "esp32c5",
+		.title = "ESP32-C5",
+		.id = 0x0017,
+		FLASH(128, 0x2000),
+		.has_hmac = TRUE,
+		.uf2_family = 0xF71C0343,
+		PAGES(64, 64),
+		.frequencies = frequencies_80_20,
+		.memory = esp_memory_esp32c5,
+		.mapped = {{0x42000000, 0x44000000}},
+	},
+	{
+		.name = "esp32h21",
+		.title = "ESP32-H21",
+		.id = 0x0019,
+		FLASH(16, 0x0),
+		.has_hmac = TRUE,
+		.uf2_family = 0xB6DD00AF,
+		PAGES(8, 64),
+		.frequencies = frequencies_48,
+		.memory = esp_memory_esp32c6,
+		.mapped = {{0x42000000, 0x43000000}},
+	},
+	{
+		.name = "esp32h4",
+		.title = "ESP32-H4",
+		.id = 0x001C,
+		FLASH(128, 0x2000),
+		.has_hmac = TRUE,
+		.uf2_family = 0x9E0BAA8A,
+		PAGES(8, 64),
+		.frequencies = frequencies_48,
+		.memory = esp_memory_esp32h4,
+		.mapped = {{0x42000000, 0x44000000}},
+	},
+	{
+		.name = "esp32s31",
+		.title = "ESP32-S31",
+		.id = 0x0020,
+		FLASH(128, 0x2000),
+		.has_hmac = TRUE,
+		.uf2_family = 0x3101F7C1,
+		PAGES(16, 256),
+		.frequencies = frequencies_80_20,
+		.memory = esp_memory_esp32s31,
+		.mapped = {{0x40000000, 0x44000000}, {0x50000000, 0x54000000}},
+	},
+	{
+		.name = "host",
+		.title = "host device",
+		.id = ESP_CHIP_HOST_ID,
+		FLASH(128, 0x0),
+		.in_api = TRUE,
+		PAGES(64, 64),
+		.frequencies = frequencies_80,
+		.memory = esp_memory_host,
+	},
 };
 
 static const char *const flash_modes[] = {"qio", "qout", "dio", "dout"};
@@ -57,14 +224,50 @@ const EspChip *esp_chip_find_id(guint id)
 	return NULL;
 }
 
+gsize esp_chip_memories(const EspChip *chip, guint32 address,
+			const char *names[ESP_CHIP_MEMORIES_MAX])
+{
+	gsize n = 0;
+
+	if (address < PADDING_END)
+		names[n++] = "PADDING";
+	for (const EspMemoryRange *range = chip == NULL ? NULL : chip->memory;
+	     range != NULL && range->name != NULL && n < ESP_CHIP_MEMORIES_MAX; range++)
+		if (address >= range->low && address < range->high)
+			names[n++] = range->name;
+	return n;
+}
+
+gboolean esp_chip_is_mapped(const EspChip *chip, guint32 address)
+{
+	for (gsize i = 0; i < ESP_CHIP_MAPPED_RANGES; i++)
+		if (address >= chip->mapped[i].low && address < chip->mapped[i].high)
+			return TRUE;
+	return FALSE;
+}
+
+guint32 esp_chip_mmu_page(const EspChip *chip, guint8 log2_bytes)
+{
+	guint32 size_bytes = log2_bytes > MMU_PAGE_MAX_LOG2 ? 0 : 1U << log2_bytes;
+
+	if (size_bytes < chip->mmu_page_min_bytes || size_bytes > chip->mmu_page_max_bytes)
+		return MMU_PAGE_DEFAULT_BYTES;
+	return size_bytes;
+}
+
 gboolean esp_flash_size_nibble(guint64 size_bytes, guint8 *nibble)
 {
-	for (guint8 i = 0; i <= 7; i++)
+	for (guint8 i = 0; i <= FLASH_SIZE_NIBBLE_MAX; i++)
 		if (size_bytes == (guint64)ESP_FLASH_MIN_BYTES << i) {
 			*nibble = i;
 			return TRUE;
 		}
 	return FALSE;
+}
+
+guint32 esp_flash_size_of(guint8 nibble)
+{
+	return nibble <= FLASH_SIZE_NIBBLE_MAX ? (guint32)ESP_FLASH_MIN_BYTES << nibble : 0;
 }
 
 gboolean esp_flash_size_parse(const char *text, guint32 *size_bytes)
@@ -94,6 +297,11 @@ gboolean esp_flash_mode_parse(const char *text, guint8 *mode)
 	return FALSE;
 }
 
+const char *esp_flash_mode_name(guint8 mode)
+{
+	return mode < G_N_ELEMENTS(flash_modes) ? flash_modes[mode] : NULL;
+}
+
 gboolean esp_flash_frequency_parse(const EspChip *chip, const char *text, guint8 *nibble)
 {
 	for (const EspFlashFrequency *f = chip->frequencies; f->name != NULL; f++)
@@ -102,4 +310,12 @@ gboolean esp_flash_frequency_parse(const EspChip *chip, const char *text, guint8
 			return TRUE;
 		}
 	return FALSE;
+}
+
+const char *esp_flash_frequency_name(const EspChip *chip, guint8 nibble)
+{
+	for (const EspFlashFrequency *f = chip->frequencies; f->name != NULL; f++)
+		if (f->nibble == nibble)
+			return f->name;
+	return NULL;
 }
