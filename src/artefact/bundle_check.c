@@ -79,7 +79,8 @@ static guint32 end_of_table(const EspPartitionTable *table)
 static gboolean read_table(ArtefactBundle *bundle, GError **error)
 {
 	GBytes *bytes = file_of(bundle, bundle->args->table);
-	EspPartitionTableOptions options = {.bootloader_offset = bundle->chip->boot_offset};
+	EspPartitionTableOptions options = {.has_bootloader_offset = TRUE,
+					    .bootloader_offset = bundle->chip->boot_offset};
 	GError *inner = NULL;
 
 	if (bytes == NULL)

@@ -8,6 +8,8 @@
 
 #define EMPTY_SEQUENCE 0xFFFFFFFFU
 
+enum { LABEL_AT = 4, STATE_AT = 24, CRC_AT = 28 };
+
 static const char *const state_names[] = {"NEW", "PENDING_VERIFY", "VALID", "INVALID", "ABORTED"};
 
 static const char *const reason_texts[] = {
@@ -30,6 +32,22 @@ const char *esp_ota_state_name(guint32 state)
 	return state == ESP_OTA_UNDEFINED ? "UNDEFINED" : NULL;
 }
 
+gboolean esp_ota_state_parse(const char *name, guint32 *state)
+{
+	if (g_ascii_strcasecmp(name, "UNDEFINED") == 0) {
+		*state = ESP_OTA_UNDEFINED;
+		return TRUE;
+	}
+	for (guint32 i = 0; i < G_N_ELEMENTS(state_names); i++)
+		if (g_ascii_strcasecmp(name, state_names[i]) == 0) {
+			*state = i;
+			return TRUE;
+		}
+	return FALSE;
+}
+
+/* ---- Records ---- */
+
 static guint32 sequence_crc(guint32 sequence)
 {
 	guint8 bytes[4];
@@ -45,10 +63,13 @@ static gboolean rejected(const EspOtaRecord *record)
 
 static EspOtaRecord read_record(const guint8 *at)
 {
-	EspOtaRecord record = {.sequence = esp_get_le32(at), .state = esp_get_le32(at + 24)};
+	EspOtaRecord record = {.sequence = esp_get_le32(at),
+			       .state = esp_get_le32(at + STATE_AT),
+			       .crc = esp_get_le32(at + CRC_AT)};
 
+	memcpy(record.label, at + LABEL_AT, sizeof record.label);
 	record.empty = record.sequence == EMPTY_SEQUENCE;
-	record.crc_ok = esp_get_le32(at + 28) == sequence_crc(record.sequence);
+	record.crc_ok = record.crc == sequence_crc(record.sequence);
 	record.usable = !record.empty && record.crc_ok && !rejected(&record);
 	return record;
 }
@@ -73,6 +94,8 @@ gboolean esp_otadata_read(const guint8 *data, gsize size_bytes, EspOtaRecord rec
 	return TRUE;
 }
 
+/* ---- Choosing ---- */
+
 static int active_record(const EspOtaRecord records[static 2])
 {
 	if (records[0].usable && records[1].usable)
@@ -80,9 +103,9 @@ static int active_record(const EspOtaRecord records[static 2])
 	return records[0].usable ? 0 : records[1].usable ? 1 : ESP_OTADATA_NO_RECORD;
 }
 
-static int slot_of(guint32 sequence, guint n_slots)
+int esp_otadata_slot(const EspOtaRecord *record, guint n_slots)
 {
-	return (int)((sequence - 1) % n_slots);
+	return (int)((record->sequence - 1) % n_slots);
 }
 
 static void choose_among_records(guint n_slots, gboolean has_factory, EspOtaBoot *boot)
@@ -103,7 +126,7 @@ static void choose_among_records(guint n_slots, gboolean has_factory, EspOtaBoot
 		boot->slot = first;
 		boot->reason = ESP_OTA_BOOT_DAMAGED;
 	} else {
-		boot->slot = slot_of(records[boot->record].sequence, n_slots);
+		boot->slot = esp_otadata_slot(&records[boot->record], n_slots);
 		boot->reason = ESP_OTA_BOOT_ACTIVE;
 	}
 }
@@ -131,7 +154,8 @@ gboolean esp_otadata_choose(const guint8 *data, gsize size_bytes, guint n_slots,
 	return TRUE;
 }
 
-gsize esp_otadata_fallbacks(int first, guint n_slots, gboolean has_factory, int order[static 17])
+gsize esp_otadata_fallbacks(int first, guint n_slots, gboolean has_factory, gboolean has_test,
+			    int order[static ESP_OTADATA_ORDER_MAX])
 {
 	gsize n = 0;
 
@@ -142,8 +166,24 @@ gsize esp_otadata_fallbacks(int first, guint n_slots, gboolean has_factory, int 
 		order[n++] = ESP_OTADATA_FACTORY_SLOT;
 	for (int slot = first + 1; slot < (int)n_slots; slot++)
 		order[n++] = slot;
+	if (has_test)
+		order[n++] = ESP_OTADATA_TEST_SLOT;
 	return n;
 }
+
+int esp_otadata_rollback_slot(const EspOtaRecord records[static 2], guint n_slots,
+			      gboolean has_factory)
+{
+	int active = active_record(records);
+
+	if (active == ESP_OTADATA_NO_RECORD || n_slots == 0)
+		return ESP_OTADATA_NO_SLOT;
+	if (records[1 - active].usable)
+		return esp_otadata_slot(&records[1 - active], n_slots);
+	return has_factory ? ESP_OTADATA_FACTORY_SLOT : ESP_OTADATA_NO_SLOT;
+}
+
+/* ---- Writing ---- */
 
 GBytes *esp_otadata_factory_new(void)
 {
@@ -153,42 +193,60 @@ GBytes *esp_otadata_factory_new(void)
 	return g_bytes_new_take(data, ESP_OTADATA_BYTES);
 }
 
-static void write_record(guint8 *data, int record, guint32 sequence, guint32 state)
+/* Erases the sector and writes the record, whose CRC is made anew. */
+static void write_record(guint8 *data, int index, const EspOtaRecord *record)
 {
-	guint8 *at = data + record * ESP_OTADATA_SECTOR_BYTES;
+	guint8 *at = data + index * ESP_OTADATA_SECTOR_BYTES;
 
 	memset(at, 0xFF, ESP_OTADATA_SECTOR_BYTES);
-	esp_put_le32(at, sequence);
-	esp_put_le32(at + 24, state);
-	esp_put_le32(at + 28, sequence_crc(sequence));
+	esp_put_le32(at, record->sequence);
+	memcpy(at + LABEL_AT, record->label, sizeof record->label);
+	esp_put_le32(at + STATE_AT, record->state);
+	esp_put_le32(at + CRC_AT, sequence_crc(record->sequence));
 }
 
-/* The next sequence number that means `slot`, at least `current`. */
-static guint32 sequence_for(guint32 current, int slot, guint n_slots)
+/* Erases the sector and writes the record with its state changed and nothing else. */
+static void write_state(guint8 *data, int index, EspOtaRecord *record, guint32 state)
+{
+	write_record(data, index, record);
+	esp_put_le32(data + index * ESP_OTADATA_SECTOR_BYTES + STATE_AT, state);
+	esp_put_le32(data + index * ESP_OTADATA_SECTOR_BYTES + CRC_AT, record->crc);
+	*record = read_record(data + index * ESP_OTADATA_SECTOR_BYTES);
+}
+
+/* The least sequence number that means `slot` and is not less than `current`. FALSE if there is
+ * none. */
+static gboolean sequence_for(guint32 current, int slot, guint n_slots, guint32 *sequence)
 {
 	guint32 wanted = ((guint32)slot + 1) % n_slots;
 	guint32 ahead = (wanted + n_slots - current % n_slots) % n_slots;
 
-	return current + ahead;
+	if (current >= EMPTY_SEQUENCE - ahead)
+		return FALSE;
+	*sequence = current + ahead;
+	return TRUE;
 }
 
-static void select_slot(guint8 *data, const EspOtaRecord records[static 2], guint n_slots, int slot,
-			guint32 state, int *record)
+static gboolean select_slot(guint8 *data, EspOtaRecord records[static 2], guint n_slots, int slot,
+			    guint32 state, int *written)
 {
 	int active = active_record(records);
-	guint32 sequence;
+	int next = active == ESP_OTADATA_NO_RECORD ? 0 : active;
+	guint32 sequence = (guint32)slot + 1;
 
-	if (active == ESP_OTADATA_NO_RECORD) {
-		*record = 0;
-		sequence = (guint32)slot + 1;
-	} else if (slot_of(records[active].sequence, n_slots) == slot) {
-		*record = active;
+	if (active != ESP_OTADATA_NO_RECORD) {
 		sequence = records[active].sequence;
-	} else {
-		*record = 1 - active;
-		sequence = sequence_for(records[active].sequence, slot, n_slots);
+		if (esp_otadata_slot(&records[active], n_slots) != slot) {
+			next = 1 - active;
+			if (!sequence_for(sequence, slot, n_slots, &sequence))
+				return FALSE;
+		}
 	}
-	write_record(data, *record, sequence, state);
+	records[next].sequence = sequence;
+	records[next].state = state;
+	write_record(data, next, &records[next]);
+	*written = next;
+	return TRUE;
 }
 
 gboolean esp_otadata_select(guint8 *data, gsize size_bytes, guint n_slots, int slot, guint32 state,
@@ -206,8 +264,12 @@ gboolean esp_otadata_select(guint8 *data, gsize size_bytes, guint n_slots, int s
 	}
 	if (slot == ESP_OTADATA_FACTORY_SLOT)
 		memset(data, 0xFF, ESP_OTADATA_BYTES);
-	else
-		select_slot(data, records, n_slots, slot, state, &written);
+	else if (!select_slot(data, records, n_slots, slot, state, &written)) {
+		g_set_error_literal(error, ESP_ERROR, ESP_ERROR_INVALID,
+				    "otadata: no sequence number is left; erase it (select the "
+				    "factory app) first");
+		return FALSE;
+	}
 	if (record != NULL)
 		*record = written;
 	return TRUE;
@@ -227,7 +289,7 @@ gboolean esp_otadata_mark(guint8 *data, gsize size_bytes, guint32 state, int *re
 				    "otadata: there is no active record to mark");
 		return FALSE;
 	}
-	write_record(data, active, records[active].sequence, state);
+	write_state(data, active, &records[active], state);
 	if (record != NULL)
 		*record = active;
 	return TRUE;
@@ -242,17 +304,33 @@ gboolean esp_otadata_roll(guint8 *data, gsize size_bytes, gboolean *changed, GEr
 	if (!esp_otadata_read(data, size_bytes, records, error))
 		return FALSE;
 	for (int i = 0; i < 2; i++)
-		if (records[i].usable && records[i].state == ESP_OTA_PENDING_VERIFY) {
-			write_record(data, i, records[i].sequence, ESP_OTA_ABORTED);
-			records[i] = read_record(data + i * ESP_OTADATA_SECTOR_BYTES);
+		if (records[i].state == ESP_OTA_PENDING_VERIFY) {
+			write_state(data, i, &records[i], ESP_OTA_ABORTED);
 			wrote = TRUE;
 		}
 	active = active_record(records);
 	if (active != ESP_OTADATA_NO_RECORD && records[active].state == ESP_OTA_NEW) {
-		write_record(data, active, records[active].sequence, ESP_OTA_PENDING_VERIFY);
+		write_state(data, active, &records[active], ESP_OTA_PENDING_VERIFY);
 		wrote = TRUE;
 	}
 	if (changed != NULL)
 		*changed = wrote;
+	return TRUE;
+}
+
+gboolean esp_otadata_initialise(guint8 *data, gsize size_bytes, int slot, GError **error)
+{
+	EspOtaRecord record = {.sequence = (guint32)slot + 1, .state = ESP_OTA_VALID};
+
+	if (!size_ok(size_bytes, error))
+		return FALSE;
+	if (slot < 0 || slot >= ESP_OTADATA_SLOTS_MAX) {
+		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
+			    "otadata: %d is no slot; they are 0 to %d", slot,
+			    ESP_OTADATA_SLOTS_MAX - 1);
+		return FALSE;
+	}
+	memset(record.label, 0xFF, sizeof record.label);
+	write_record(data, 0, &record);
 	return TRUE;
 }

@@ -1,17 +1,9 @@
 #include "esp/partition_table.h"
 
-#include "esp/bytes.h"
 #include "esp/error.h"
-#include "esp/hash.h"
+#include "esp/partition_findings.h"
 
 #include <string.h>
-
-enum {
-	ROW_BYTES = 32,
-	ROW_MAGIC = 0x50AA,
-	MD5_MAGIC = 0xEBEB,
-	END_MAGIC = 0xFFFF,
-};
 
 const char esp_partition_table_default_csv[] =
 	"# Name,   Type, SubType,  Offset,   Size\n"
@@ -32,139 +24,50 @@ void esp_partition_table_free(EspPartitionTable *table)
 	g_free(table);
 }
 
-/* ---- Binary ---- */
+/* ---- Reading ---- */
 
-static EspPartition read_row(const guint8 *row)
+EspPartitionTable *esp_partition_table_check(const guint8 *data, gsize size_bytes,
+					     const EspPartitionTableOptions *options,
+					     GPtrArray *findings)
 {
-	EspPartition partition = {.type = row[2],
-				  .subtype = row[3],
-				  .offset = esp_get_le32(row + 4),
-				  .size_bytes = esp_get_le32(row + 8),
-				  .flags = esp_get_le32(row + 28)};
+	g_autoptr(GError) error = NULL;
+	EspPartitionTable *table;
 
-	memcpy(partition.label, row + 12, 16);
-	return partition;
-}
-
-static gboolean row_is_end(const guint8 *row)
-{
-	return esp_get_le16(row) == END_MAGIC && row[2] == 0xFF && row[3] == 0xFF;
-}
-
-static gboolean check_md5(const guint8 *data, gsize at, EspPartitionTable *table, GError **error)
-{
-	guint8 digest[ESP_MD5_BYTES];
-
-	if (table->has_md5) {
-		g_set_error_literal(error, ESP_ERROR, ESP_ERROR_INVALID,
-				    "partition table: it has two MD5 rows");
-		return FALSE;
+	options = partition_options(options);
+	if (esp_partition_table_is_binary(data, size_bytes)) {
+		table = esp_partition_table_from_binary(data, size_bytes, &error);
+		if (table == NULL)
+			partition_fault(findings, 0, error->code, "%s", error->message);
+	} else {
+		table = partition_csv_read((const char *)data, size_bytes, options, findings);
 	}
-	esp_md5(data, at, digest);
-	if (memcmp(digest, data + at + 16, ESP_MD5_BYTES) != 0) {
-		g_set_error_literal(
-			error, ESP_ERROR, ESP_ERROR_CORRUPT,
-			"partition table: the MD5 is not that of its rows: it is damaged");
-		return FALSE;
-	}
-	table->has_md5 = TRUE;
-	return TRUE;
-}
-
-/* Takes the row at `at` into the table. */
-static gboolean take_row(const guint8 *data, gsize at, EspPartitionTable *table, GArray *rows,
-			 GError **error)
-{
-	guint magic = esp_get_le16(data + at);
-	EspPartition partition;
-
-	if (magic == MD5_MAGIC)
-		return check_md5(data, at, table, error);
-	if (magic != ROW_MAGIC) {
-		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
-			    "partition table: row %" G_GSIZE_FORMAT
-			    " begins with 0x%04x, not with 0x%04x",
-			    at / ROW_BYTES, magic, ROW_MAGIC);
-		return FALSE;
-	}
-	partition = read_row(data + at);
-	g_array_append_val(rows, partition);
-	return TRUE;
-}
-
-EspPartitionTable *esp_partition_table_from_binary(const guint8 *data, gsize size_bytes,
-						   GError **error)
-{
-	g_autoptr(EspPartitionTable) table = g_new0(EspPartitionTable, 1);
-	g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(EspPartition));
-	gsize most = MIN(size_bytes, (gsize)ESP_PARTITION_TABLE_BYTES);
-
-	for (gsize at = 0;; at += ROW_BYTES) {
-		if (at + ROW_BYTES > most) {
-			g_set_error(error, ESP_ERROR, ESP_ERROR_TRUNCATED,
-				    "partition table: %" G_GSIZE_FORMAT
-				    " bytes end without an end row",
-				    most);
-			return NULL;
-		}
-		if (row_is_end(data + at))
-			break;
-		if (!take_row(data, at, table, rows, error))
-			return NULL;
-	}
-	if (rows->len == 0) {
-		g_set_error_literal(error, ESP_ERROR, ESP_ERROR_INVALID,
-				    "partition table: it has no rows");
-		return NULL;
-	}
-	table->n_partitions = rows->len;
-	table->partitions = (EspPartition *)(void *)g_array_free(g_steal_pointer(&rows), FALSE);
-	return g_steal_pointer(&table);
-}
-
-static void write_row(guint8 *row, const EspPartition *partition)
-{
-	esp_put_le16(row, ROW_MAGIC);
-	row[2] = partition->type;
-	row[3] = partition->subtype;
-	esp_put_le32(row + 4, partition->offset);
-	esp_put_le32(row + 8, partition->size_bytes);
-	memset(row + 12, 0, 16);
-	memcpy(row + 12, partition->label, strnlen(partition->label, 16));
-	esp_put_le32(row + 28, partition->flags);
-}
-
-GBytes *esp_partition_table_to_binary(const EspPartitionTable *table, GError **error)
-{
-	g_autofree guint8 *data = NULL;
-	gsize end = table->n_partitions * ROW_BYTES;
-
-	if (table->n_partitions > ESP_PARTITIONS_MAX) {
-		g_set_error(error, ESP_ERROR, ESP_ERROR_TOO_LARGE,
-			    "partition table: it has %" G_GSIZE_FORMAT " rows, %d are allowed",
-			    table->n_partitions, ESP_PARTITIONS_MAX);
-		return NULL;
-	}
-	data = g_malloc(ESP_PARTITION_TABLE_BYTES);
-	memset(data, 0xFF, ESP_PARTITION_TABLE_BYTES);
-	for (gsize i = 0; i < table->n_partitions; i++)
-		write_row(data + i * ROW_BYTES, &table->partitions[i]);
-	esp_put_le16(data + end, MD5_MAGIC);
-	esp_md5(data, end, data + end + 16);
-	return g_bytes_new_take(g_steal_pointer(&data), ESP_PARTITION_TABLE_BYTES);
+	if (table != NULL)
+		esp_partition_table_find_faults(table, options, findings);
+	return table;
 }
 
 EspPartitionTable *esp_partition_table_read(const guint8 *data, gsize size_bytes,
 					    const EspPartitionTableOptions *options, GError **error)
 {
+	g_autoptr(GPtrArray) findings = esp_partition_findings_new();
+	g_autoptr(EspPartitionTable) table =
+		esp_partition_table_check(data, size_bytes, options, findings);
+
+	return esp_partition_findings_ok(findings, error) ? g_steal_pointer(&table) : NULL;
+}
+
+EspPartitionTable *esp_partition_table_from_csv(const char *text, gsize size_bytes,
+						const EspPartitionTableOptions *options,
+						GError **error)
+{
+	g_autoptr(GPtrArray) findings = esp_partition_findings_new();
 	g_autoptr(EspPartitionTable) table = NULL;
 
-	if (size_bytes < 2 || esp_get_le16(data) != ROW_MAGIC)
-		return esp_partition_table_from_csv((const char *)data, size_bytes, options, error);
-	table = esp_partition_table_from_binary(data, size_bytes, error);
-	if (table == NULL || !esp_partition_table_verify(table, options, error))
-		return NULL;
-	return g_steal_pointer(&table);
+	options = partition_options(options);
+	table = partition_csv_read(text, size_bytes, options, findings);
+	if (table != NULL)
+		esp_partition_table_find_faults(table, options, findings);
+	return esp_partition_findings_ok(findings, error) ? g_steal_pointer(&table) : NULL;
 }
 
 /* ---- Finding ---- */
@@ -206,8 +109,16 @@ gboolean esp_partition_always_encrypted(const EspPartition *partition)
 		return TRUE;
 	case ESP_PARTITION_DATA:
 		return partition->subtype == ESP_PARTITION_DATA_OTA ||
+		       partition->subtype == ESP_PARTITION_DATA_TEE_OTA ||
 		       partition->subtype == ESP_PARTITION_DATA_NVS_KEYS;
 	default:
 		return FALSE;
 	}
+}
+
+gboolean esp_partition_is_primary(const EspPartition *partition)
+{
+	return (partition->type == ESP_PARTITION_BOOTLOADER ||
+		partition->type == ESP_PARTITION_PARTITION_TABLE) &&
+	       partition->subtype == ESP_PARTITION_PRIMARY;
 }

@@ -1,4 +1,6 @@
 #include "esp/error.h"
+#include "esp/partition_findings.h"
+#include "esp/partition_names.h"
 #include "esp/partition_table.h"
 
 #include <stdlib.h>
@@ -10,24 +12,32 @@ enum {
 	APP_SIZE_ALIGNMENT_SIGNED_V1 = 0x10000,
 	OTADATA_BYTES = 0x2000,
 	NVS_WRITABLE_BYTES = 0x3000,
-	CUSTOM_TYPE_FIRST = 0x40,
-	CUSTOM_TYPE_LAST = 0xFE,
+	MEBIBYTE = 0x100000,
 };
 
-static gboolean fails(GError **error, const EspPartition *partition, const char *format, ...)
-	G_GNUC_PRINTF(3, 4);
+/* A walk over a table; `at` is the partition looked at, NULL for the table as a whole. */
+typedef struct {
+	const EspPartitionTable *table;
+	const EspPartitionTableOptions *options;
+	GPtrArray *findings;
+	const EspPartition *at;
+} Verify;
 
-static gboolean fails(GError **error, const EspPartition *partition, const char *format, ...)
+static void fault(const Verify *verify, int code, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+static void fault(const Verify *verify, int code, const char *format, ...)
 {
+	guint line = verify->at == NULL ? 0 : verify->at->line;
 	g_autofree char *what = NULL;
 	va_list args;
 
 	va_start(args, format);
 	what = g_strdup_vprintf(format, args);
 	va_end(args);
-	g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID, "partition '%s': %s", partition->label,
-		    what);
-	return FALSE;
+	if (line == 0)
+		partition_fault(verify->findings, 0, code, "%s", what);
+	else
+		partition_fault(verify->findings, line, code, "line %u: %s", line, what);
 }
 
 static guint64 end_of(const EspPartition *partition)
@@ -35,126 +45,94 @@ static guint64 end_of(const EspPartition *partition)
 	return (guint64)partition->offset + partition->size_bytes;
 }
 
-/* The bootloader's and the table's own rows lie at or below the table. */
-static gboolean is_primary(const EspPartition *partition)
+static gboolean is_data(const EspPartition *partition, guint subtype)
 {
-	return (partition->type == ESP_PARTITION_BOOTLOADER ||
-		partition->type == ESP_PARTITION_PARTITION_TABLE) &&
-	       partition->subtype == 0;
+	return partition->type == ESP_PARTITION_DATA && partition->subtype == subtype;
 }
 
-static gboolean check_type(const EspPartition *partition, GError **error)
+/* ---- One partition ---- */
+
+static void check_alignment(const Verify *verify)
 {
-	if (partition->type <= ESP_PARTITION_PARTITION_TABLE ||
-	    (partition->type >= CUSTOM_TYPE_FIRST && partition->type <= CUSTOM_TYPE_LAST))
-		return TRUE;
-	return fails(error, partition, "type 0x%02x is reserved; own types are 0x%x to 0x%x",
-		     partition->type, CUSTOM_TYPE_FIRST, CUSTOM_TYPE_LAST);
+	const EspPartition *at = verify->at;
+	guint32 alignment = at->type == ESP_PARTITION_APP ? APP_OFFSET_ALIGNMENT : SECTOR_BYTES;
+	guint32 step =
+		verify->options->secure_boot_v1 ? APP_SIZE_ALIGNMENT_SIGNED_V1 : SECTOR_BYTES;
+
+	if (at->offset % alignment != 0)
+		fault(verify, ESP_ERROR_INVALID,
+		      "Partition %s invalid: Offset 0x%x is not aligned to 0x%x", at->label,
+		      at->offset, alignment);
+	if (at->type == ESP_PARTITION_APP && at->size_bytes % step != 0)
+		fault(verify, ESP_ERROR_INVALID,
+		      "Partition %s invalid: Size 0x%x is not aligned to 0x%x%s", at->label,
+		      at->size_bytes, step,
+		      step == SECTOR_BYTES ? "" : " as secure boot v1 needs it");
 }
 
-static gboolean check_alignment(const EspPartition *partition,
-				const EspPartitionTableOptions *options, GError **error)
+static void check_readonly(const Verify *verify)
 {
-	guint32 alignment =
-		partition->type == ESP_PARTITION_APP ? APP_OFFSET_ALIGNMENT : SECTOR_BYTES;
-	guint32 step = options->secure_boot_v1 ? APP_SIZE_ALIGNMENT_SIGNED_V1 : SECTOR_BYTES;
+	const EspPartition *at = verify->at;
+	gboolean readonly = (at->flags & ESP_PARTITION_READONLY) != 0;
 
-	if (partition->offset % alignment != 0)
-		return fails(error, partition, "offset 0x%x is not a multiple of 0x%x",
-			     partition->offset, alignment);
-	if (partition->size_bytes == 0)
-		return fails(error, partition, "it has no size");
-	if (partition->type == ESP_PARTITION_APP && partition->size_bytes % step != 0)
-		return fails(error, partition, "size 0x%x is not a multiple of 0x%x",
-			     partition->size_bytes, step);
-	return TRUE;
+	if (readonly &&
+	    (is_data(at, ESP_PARTITION_DATA_OTA) || is_data(at, ESP_PARTITION_DATA_COREDUMP)))
+		fault(verify, ESP_ERROR_INVALID,
+		      "Partition %s invalid: '%s' partition of type %u and subtype %u is always "
+		      "read-write and cannot be read-only",
+		      at->label, at->label, at->type, at->subtype);
+	if (!readonly && is_data(at, ESP_PARTITION_DATA_NVS) && at->size_bytes < NVS_WRITABLE_BYTES)
+		fault(verify, ESP_ERROR_INVALID,
+		      "Partition %s invalid: '%s' partition of type %u and subtype %u of this size "
+		      "(0x%x) must be flagged as 'readonly' (the size of read/write NVS has to be "
+		      "at least 0x%x)",
+		      at->label, at->label, at->type, at->subtype, at->size_bytes,
+		      NVS_WRITABLE_BYTES);
 }
 
-/* What ESP-IDF wants of certain data partitions. */
-static gboolean check_data(const EspPartition *partition, GError **error)
+/* A name is printed, written to CSV and looked up by code: ESP-IDF takes any bytes, nobody wants
+ * them. */
+static void check_label(const Verify *verify)
 {
-	gboolean readonly = (partition->flags & ESP_PARTITION_READONLY) != 0;
+	const EspPartition *at = verify->at;
 
-	if (partition->type != ESP_PARTITION_DATA)
-		return TRUE;
-	switch (partition->subtype) {
-	case ESP_PARTITION_DATA_OTA:
-	case ESP_PARTITION_DATA_TEE_OTA:
-		if (partition->size_bytes != OTADATA_BYTES)
-			return fails(error, partition, "its size must be 0x%x, not 0x%x",
-				     OTADATA_BYTES, partition->size_bytes);
-		if (readonly && partition->subtype == ESP_PARTITION_DATA_OTA)
-			return fails(error, partition, "otadata cannot be readonly");
-		return TRUE;
-	case ESP_PARTITION_DATA_COREDUMP:
-		if (readonly)
-			return fails(error, partition, "a coredump partition cannot be readonly");
-		return TRUE;
-	case ESP_PARTITION_DATA_NVS:
-		if (partition->size_bytes < NVS_WRITABLE_BYTES && !readonly)
-			return fails(error, partition,
-				     "NVS of 0x%x bytes must be flagged readonly; 0x%x can be "
-				     "written to",
-				     partition->size_bytes, NVS_WRITABLE_BYTES);
-		return TRUE;
-	default:
-		return TRUE;
+	if (!g_utf8_validate(at->label, -1, NULL)) {
+		fault(verify, ESP_ERROR_INVALID, "Partition at 0x%x invalid: its name is not UTF-8",
+		      at->offset);
+		return;
 	}
+	for (const char *c = at->label; *c != '\0'; c++)
+		if (g_ascii_iscntrl(*c)) {
+			fault(verify, ESP_ERROR_INVALID,
+			      "Partition at 0x%x invalid: its name has a control character",
+			      at->offset);
+			return;
+		}
 }
 
-static gboolean check_place(const EspPartition *partition, const EspPartitionTableOptions *options,
-			    GError **error)
+static void check_end(const Verify *verify)
 {
-	guint64 table_offset =
-		options->table_offset == 0 ? ESP_PARTITION_TABLE_OFFSET : options->table_offset;
-	guint64 table_end = table_offset + ESP_PARTITION_TABLE_SECTOR_BYTES;
-
-	if (end_of(partition) > G_MAXUINT32)
-		return fails(error, partition, "it ends beyond 4 GiB");
-	if (!is_primary(partition) && partition->offset < table_end)
-		return fails(error, partition,
-			     "offset 0x%x lies below the end of the partition table at 0x%x",
-			     partition->offset, (guint)table_end);
-	if (options->flash_bytes != 0 && end_of(partition) > options->flash_bytes) {
-		g_set_error(error, ESP_ERROR, ESP_ERROR_TOO_LARGE,
-			    "partition '%s': it ends at 0x%x, 0x%x bytes beyond the flash of "
-			    "0x%" G_GINT64_MODIFIER "x bytes",
-			    partition->label, (guint)end_of(partition),
-			    (guint)(end_of(partition) - options->flash_bytes),
-			    options->flash_bytes);
-		return FALSE;
-	}
-	return TRUE;
+	if (end_of(verify->at) > G_MAXUINT32)
+		fault(verify, ESP_ERROR_INVALID, "Partition %s invalid: it ends beyond 4 GiB",
+		      verify->at->label);
 }
 
-static gboolean check_label(const EspPartition *partition, GError **error)
+/* ---- The table ---- */
+
+static void check_names(Verify *verify)
 {
-	if (partition->label[0] == '\0')
-		return fails(error, partition, "a partition needs a name");
-	for (const char *c = partition->label; *c != '\0'; c++)
-		if (g_ascii_iscntrl(*c))
-			return fails(error, partition, "its name has a control character");
-	return TRUE;
-}
+	const EspPartition *rows = verify->table->partitions;
 
-/* Names are unique, and so are otadata and the TEE's. */
-static gboolean check_unique(const EspPartitionTable *table, gsize index, GError **error)
-{
-	const EspPartition *partition = &table->partitions[index];
-
-	for (gsize i = 0; i < index; i++) {
-		const EspPartition *other = &table->partitions[i];
-
-		if (strcmp(other->label, partition->label) == 0)
-			return fails(error, partition, "the name is used twice");
-		if (partition->type == ESP_PARTITION_DATA && other->type == ESP_PARTITION_DATA &&
-		    partition->subtype == other->subtype &&
-		    (partition->subtype == ESP_PARTITION_DATA_OTA ||
-		     partition->subtype == ESP_PARTITION_DATA_TEE_OTA))
-			return fails(error, partition, "there is otadata already, in '%s'",
-				     other->label);
-	}
-	return TRUE;
+	for (gsize i = 0; i < verify->table->n_partitions; i++)
+		for (gsize j = 0; j < i; j++)
+			if (strcmp(rows[i].label, rows[j].label) == 0) {
+				verify->at = &rows[i];
+				fault(verify, ESP_ERROR_INVALID,
+				      "Partition names must be unique: '%s' is the name of "
+				      "partitions at 0x%x and 0x%x",
+				      rows[i].label, rows[j].offset, rows[i].offset);
+				break;
+			}
 }
 
 static int compare_offsets(const void *a, const void *b)
@@ -162,47 +140,159 @@ static int compare_offsets(const void *a, const void *b)
 	const EspPartition *first = *(const EspPartition *const *)a;
 	const EspPartition *second = *(const EspPartition *const *)b;
 
-	return first->offset < second->offset ? -1 : first->offset > second->offset;
+	if (first->offset != second->offset)
+		return first->offset < second->offset ? -1 : 1;
+	return first < second ? -1 : first > second; /* rows of one array: in their order */
 }
 
-static gboolean check_overlaps(const EspPartitionTable *table, GError **error)
+/* The partitions by offset. Yours. */
+static const EspPartition **sorted_by_offset(const EspPartitionTable *table)
 {
-	g_autofree const EspPartition **sorted =
-		g_new(const EspPartition *, table->n_partitions + 1);
+	const EspPartition **sorted = g_new(const EspPartition *, table->n_partitions + 1);
 
 	for (gsize i = 0; i < table->n_partitions; i++)
 		sorted[i] = &table->partitions[i];
 	qsort(sorted, table->n_partitions, sizeof *sorted, compare_offsets);
-	for (gsize i = 1; i < table->n_partitions; i++)
-		if (end_of(sorted[i - 1]) > sorted[i]->offset)
-			return fails(error, sorted[i],
-				     "offset 0x%x lies within '%s', which ends at 0x%x",
-				     sorted[i]->offset, sorted[i - 1]->label,
-				     (guint)end_of(sorted[i - 1]));
-	return TRUE;
+	return sorted;
+}
+
+static void check_places(Verify *verify)
+{
+	g_autofree const EspPartition **sorted = sorted_by_offset(verify->table);
+	guint64 table_end =
+		partition_table_offset(verify->options) + ESP_PARTITION_TABLE_SECTOR_BYTES;
+	const EspPartition *last = NULL;
+
+	for (gsize i = 0; i < verify->table->n_partitions; i++) {
+		const EspPartition *at = verify->at = sorted[i];
+
+		if (at->offset < table_end && !esp_partition_is_primary(at))
+			fault(verify, ESP_ERROR_INVALID,
+			      "Partition offset 0x%x is below 0x%" G_GINT64_MODIFIER
+			      "x, the end of the partition table ('%s')",
+			      at->offset, table_end, at->label);
+		if (last != NULL && at->offset < end_of(last))
+			fault(verify, ESP_ERROR_INVALID,
+			      "Partition at 0x%x overlaps 0x%x-0x%" G_GINT64_MODIFIER
+			      "x ('%s' and '%s')",
+			      at->offset, last->offset, end_of(last) - 1, at->label, last->label);
+		if (last == NULL || end_of(at) >= end_of(last))
+			last = at;
+	}
+}
+
+/* Of otadata there is one at most, of a fixed size; so of the TEE's. */
+static void check_otadata(Verify *verify, guint subtype, const char *prefix, const char *name)
+{
+	const EspPartition *found = NULL;
+
+	for (gsize i = 0; i < verify->table->n_partitions; i++) {
+		const EspPartition *at = verify->at = &verify->table->partitions[i];
+
+		if (!is_data(at, subtype))
+			continue;
+		if (found != NULL) {
+			fault(verify, ESP_ERROR_INVALID,
+			      "Found multiple %sotadata partitions. Only one partition can be "
+			      "defined with type=\"data\"(1) and subtype=%s ('%s' and '%s')",
+			      prefix, name, found->label, at->label);
+			return;
+		}
+		found = at;
+	}
+	verify->at = found;
+	if (found != NULL && found->size_bytes != OTADATA_BYTES)
+		fault(verify, ESP_ERROR_INVALID,
+		      "%sotadata partition must have size = 0x%x, not 0x%x ('%s')", prefix,
+		      OTADATA_BYTES, found->size_bytes, found->label);
+}
+
+static void check_flash(Verify *verify)
+{
+	guint64 end = 0, flash_bytes = verify->options->flash_bytes;
+
+	for (gsize i = 0; i < verify->table->n_partitions; i++) {
+		const EspPartition *at = &verify->table->partitions[i];
+
+		if (end_of(at) > end) {
+			end = end_of(at);
+			verify->at = at;
+		}
+	}
+	if (flash_bytes != 0 && end > flash_bytes)
+		fault(verify, ESP_ERROR_TOO_LARGE,
+		      "Partitions tables occupies %.1fMB of flash (%" G_GUINT64_FORMAT
+		      " bytes) which does not fit in configured flash size "
+		      "%" G_GUINT64_FORMAT "MB: '%s' ends 0x%" G_GINT64_MODIFIER "x bytes beyond",
+		      (double)end / MEBIBYTE, end, flash_bytes / MEBIBYTE, verify->at->label,
+		      end - flash_bytes);
+}
+
+static void check_length(Verify *verify)
+{
+	gsize n = verify->table->n_partitions;
+	gsize bytes = (n + (verify->table->has_md5 ? 1 : 0)) * ESP_PARTITION_ROW_BYTES;
+
+	verify->at = NULL;
+	if (n == 0)
+		fault(verify, ESP_ERROR_INVALID, "partition table: it has no rows");
+	if (bytes >= ESP_PARTITION_TABLE_BYTES)
+		fault(verify, ESP_ERROR_TOO_LARGE,
+		      "Binary partition table length (%" G_GSIZE_FORMAT
+		      ") longer than max: %d rows are possible%s",
+		      bytes, verify->table->has_md5 ? ESP_PARTITIONS_MAX - 1 : ESP_PARTITIONS_MAX,
+		      verify->table->has_md5 ? " beside the MD5 row" : "");
+}
+
+/* ---- All of it ---- */
+
+void esp_partition_table_find_faults(const EspPartitionTable *table,
+				     const EspPartitionTableOptions *options, GPtrArray *findings)
+{
+	Verify verify = {table, partition_options(options), findings, NULL};
+
+	for (gsize i = 0; i < table->n_partitions; i++) {
+		verify.at = &table->partitions[i];
+		check_alignment(&verify);
+		check_readonly(&verify);
+		check_label(&verify);
+		check_end(&verify);
+	}
+	check_names(&verify);
+	check_places(&verify);
+	check_otadata(&verify, ESP_PARTITION_DATA_OTA, "", "\"ota\"(0)");
+	check_otadata(&verify, ESP_PARTITION_DATA_TEE_OTA, "TEE ", "\"tee_ota\"(0x90)");
+	check_flash(&verify);
+	check_length(&verify);
+	partition_find_doubts(table, verify.options, findings);
 }
 
 gboolean esp_partition_table_verify(const EspPartitionTable *table,
 				    const EspPartitionTableOptions *options, GError **error)
 {
-	static const EspPartitionTableOptions defaults;
+	g_autoptr(GPtrArray) findings = esp_partition_findings_new();
 
-	if (options == NULL)
-		options = &defaults;
-	if (table->n_partitions == 0 || table->n_partitions > ESP_PARTITIONS_MAX) {
-		g_set_error(error, ESP_ERROR,
-			    table->n_partitions == 0 ? ESP_ERROR_INVALID : ESP_ERROR_TOO_LARGE,
-			    "partition table: it has %" G_GSIZE_FORMAT " rows, 1 to %d are allowed",
-			    table->n_partitions, ESP_PARTITIONS_MAX);
-		return FALSE;
-	}
-	for (gsize i = 0; i < table->n_partitions; i++) {
-		const EspPartition *partition = &table->partitions[i];
+	esp_partition_table_find_faults(table, options, findings);
+	return esp_partition_findings_ok(findings, error);
+}
 
-		if (!check_label(partition, error) || !check_type(partition, error) ||
-		    !check_alignment(partition, options, error) || !check_data(partition, error) ||
-		    !check_place(partition, options, error) || !check_unique(table, i, error))
-			return FALSE;
+GArray *esp_partition_table_gaps(const EspPartitionTable *table,
+				 const EspPartitionTableOptions *options)
+{
+	g_autofree const EspPartition **sorted = sorted_by_offset(table);
+	guint64 used = partition_table_offset(partition_options(options)) +
+		       ESP_PARTITION_TABLE_SECTOR_BYTES;
+	guint64 flash_bytes = partition_options(options)->flash_bytes;
+	GArray *gaps = g_array_new(FALSE, FALSE, sizeof(EspPartitionGap));
+
+	for (gsize i = 0; i <= table->n_partitions; i++) {
+		gboolean end = i == table->n_partitions;
+		guint64 next = end ? flash_bytes : sorted[i]->offset;
+		EspPartitionGap gap = {used, next - used};
+
+		if (next > used)
+			g_array_append_val(gaps, gap);
+		used = MAX(used, end ? next : end_of(sorted[i]));
 	}
-	return check_overlaps(table, error);
+	return gaps;
 }

@@ -1,5 +1,6 @@
 #include "model/device_class.h"
 
+#include "esp/chips.h"
 #include "model/kinds.h"
 #include "model/view.h"
 
@@ -99,7 +100,12 @@ const char *model_device_class_unsupported(const ModelDeviceClass *device_class)
 
 EspPartitionTable *model_device_class_table(const ModelDeviceClass *device_class, GError **error)
 {
-	EspPartitionTableOptions options = {.flash_bytes = device_class->flash_size_bytes};
+	const EspChip *chip = esp_chip_find(device_class->chip);
+	EspPartitionTableOptions options = {
+		.flash_bytes = device_class->flash_size_bytes,
+		.has_bootloader_offset = chip != NULL,
+		.bootloader_offset = chip == NULL ? 0 : chip->boot_offset,
+	};
 	g_autoptr(GError) fault = NULL;
 	EspPartitionTable *table = esp_partition_table_from_csv(
 		device_class->partitions, strlen(device_class->partitions), &options, &fault);

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (table == NULL)
 		return 0;
-	csv = esp_partition_table_to_csv(table);
+	csv = esp_partition_table_to_csv(table, NULL, NULL);
 	binary = esp_partition_table_to_binary(table, NULL);
 	g_assert(binary != NULL);
 	bytes = g_bytes_get_data(binary, &binary_bytes);

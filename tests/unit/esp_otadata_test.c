@@ -209,30 +209,158 @@ static void marks_nothing_where_nothing_is_active(void **state)
 	assert_true(g_error_matches(error, ESP_ERROR, ESP_ERROR_NOT_FOUND));
 }
 
-static void tries_lower_slots_then_factory_then_higher_ones(void **state)
+static void tries_lower_slots_then_factory_then_higher_ones_then_the_test_app(void **state)
 {
 	static const struct {
 		int first;
 		guint n_slots;
-		gboolean has_factory;
-		int order[6];
+		gboolean has_factory, has_test;
+		int order[ESP_OTADATA_ORDER_MAX];
 		gsize n;
 	} rows[] = {
-		{2, 4, TRUE, {2, 1, 0, -1, 3}, 5},
-		{0, 2, FALSE, {0, 1}, 2},
-		{-1, 2, TRUE, {-1, 0, 1}, 3},
-		{-1, 0, TRUE, {-1}, 1},
+		{2, 4, TRUE, FALSE, {2, 1, 0, -1, 3}, 5},
+		{0, 2, FALSE, TRUE, {0, 1, -2}, 3},
+		{-1, 2, TRUE, FALSE, {-1, 0, 1}, 3},
+		{-1, 0, TRUE, FALSE, {-1}, 1},
+		{15,
+		 16,
+		 TRUE,
+		 TRUE,
+		 {15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, -1, -2},
+		 18},
 	};
-	int order[17];
+	int order[ESP_OTADATA_ORDER_MAX];
 
 	(void)state;
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
 		assert_int_equal(esp_otadata_fallbacks(rows[i].first, rows[i].n_slots,
-						       rows[i].has_factory, order),
+						       rows[i].has_factory, rows[i].has_test,
+						       order),
 				 rows[i].n);
 		for (gsize j = 0; j < rows[i].n; j++)
 			assert_int_equal(order[j], rows[i].order[j]);
 	}
+}
+
+static void a_record_that_was_never_confirmed_is_aborted_even_if_damaged(void **state)
+{
+	guint8 data[ESP_OTADATA_BYTES];
+	gboolean changed = FALSE;
+	EspOtaRecord records[2];
+
+	(void)state;
+	fill(data, (const Record[2]){{1, ESP_OTA_PENDING_VERIFY, TRUE}, {2, ESP_OTA_VALID, FALSE}});
+	assert_true(esp_otadata_roll(data, sizeof data, &changed, NULL));
+	assert_true(changed);
+	assert_true(esp_otadata_read(data, sizeof data, records, NULL));
+	assert_int_equal(records[0].state, ESP_OTA_ABORTED);
+	assert_int_equal(records[0].sequence, 1);
+	assert_int_equal(records[0].crc, crcs[1] ^ 1U);
+	assert_int_equal(records[1].state, ESP_OTA_VALID);
+}
+
+static void a_sector_keeps_the_label_of_its_record_and_nothing_else(void **state)
+{
+	guint8 data[ESP_OTADATA_BYTES];
+	EspOtaRecord records[2];
+
+	(void)state;
+	fill(data, (const Record[2]){{1, ESP_OTA_NEW, FALSE}, {2, ESP_OTA_VALID, FALSE}});
+	memcpy(data + 4, "twenty bytes of label", 20);
+	data[100] = 0;
+	assert_true(esp_otadata_select(data, sizeof data, 2, 0, ESP_OTA_NEW, NULL, NULL));
+	assert_true(esp_otadata_read(data, sizeof data, records, NULL));
+	assert_int_equal(records[0].sequence, 3);
+	assert_memory_equal(records[0].label, "twenty bytes of label", 20);
+	assert_int_equal(data[100], 0xFF);
+	assert_true(esp_otadata_roll(data, sizeof data, NULL, NULL));
+	assert_memory_equal(data + 4, "twenty bytes of label", 20);
+}
+
+static void says_where_an_app_that_rejects_itself_would_go(void **state)
+{
+	static const struct {
+		Record records[2];
+		guint n_slots;
+		gboolean has_factory;
+		int slot;
+	} rows[] = {
+		{{{1, 2, FALSE}, {2, 1, FALSE}}, 2, FALSE, 0},
+		{{{3, 2, FALSE}, {2, 1, FALSE}}, 2, TRUE, 1},
+		{{{1, 3, FALSE}, {2, 1, FALSE}}, 2, TRUE, ESP_OTADATA_FACTORY_SLOT},
+		{{{1, 2, TRUE}, {2, 1, FALSE}}, 2, FALSE, ESP_OTADATA_NO_SLOT},
+		{{EMPTY, {2, 1, FALSE}}, 2, TRUE, ESP_OTADATA_FACTORY_SLOT},
+		{{EMPTY, EMPTY}, 2, TRUE, ESP_OTADATA_NO_SLOT},
+		{{{1, 2, FALSE}, {2, 1, FALSE}}, 0, TRUE, ESP_OTADATA_NO_SLOT},
+	};
+
+	(void)state;
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		guint8 data[ESP_OTADATA_BYTES];
+		EspOtaRecord records[2];
+
+		fill(data, rows[i].records);
+		assert_true(esp_otadata_read(data, sizeof data, records, NULL));
+		assert_int_equal(
+			esp_otadata_rollback_slot(records, rows[i].n_slots, rows[i].has_factory),
+			rows[i].slot);
+	}
+}
+
+static void writes_down_the_slot_that_started_first(void **state)
+{
+	guint8 data[ESP_OTADATA_BYTES];
+	g_autoptr(GError) error = NULL;
+	EspOtaBoot boot;
+
+	(void)state;
+	fill(data, (const Record[2]){EMPTY, EMPTY});
+	memset(data + 4, 'x', 20);
+	assert_true(esp_otadata_initialise(data, sizeof data, 1, NULL));
+	assert_true(esp_otadata_choose(data, sizeof data, 2, FALSE, &boot, NULL));
+	assert_int_equal(boot.slot, 1);
+	assert_int_equal(boot.record, 0);
+	assert_int_equal(boot.records[0].state, ESP_OTA_VALID);
+	assert_int_equal(boot.records[0].label[0], 0xFF);
+	assert_false(esp_otadata_initialise(data, sizeof data, 16, &error));
+	assert_string_equal(error->message, "otadata: 16 is no slot; they are 0 to 15");
+	assert_false(esp_otadata_initialise(data, sizeof data, -1, NULL));
+	assert_false(esp_otadata_initialise(data, 0x1fff, 1, NULL));
+}
+
+static void refuses_to_run_out_of_sequence_numbers(void **state)
+{
+	guint8 data[ESP_OTADATA_BYTES];
+	g_autoptr(GError) error = NULL;
+
+	(void)state;
+	memset(data, 0xFF, sizeof data);
+	put(data, 0xFFFFFFFEU);
+	put(data + 28, 0x99F8B879U);
+	assert_false(esp_otadata_select(data, sizeof data, 2, 0, ESP_OTA_NEW, NULL, &error));
+	assert_true(g_error_matches(error, ESP_ERROR, ESP_ERROR_INVALID));
+	assert_string_equal(
+		error->message,
+		"otadata: no sequence number is left; erase it (select the factory app) "
+		"first");
+	assert_true(esp_otadata_select(data, sizeof data, 2, 1, ESP_OTA_NEW, NULL, NULL));
+}
+
+static void knows_states_by_their_names(void **state)
+{
+	static const guint32 states[] = {0, 1, 2, 3, 4, ESP_OTA_UNDEFINED};
+	guint32 number = 77;
+
+	(void)state;
+	for (gsize i = 0; i < G_N_ELEMENTS(states); i++) {
+		g_autofree char *small = g_ascii_strdown(esp_ota_state_name(states[i]), -1);
+
+		assert_true(esp_ota_state_parse(small, &number));
+		assert_int_equal(number, states[i]);
+	}
+	assert_false(esp_ota_state_parse("happy", &number));
+	assert_int_equal(number, ESP_OTA_UNDEFINED);
+	assert_null(esp_ota_state_name(5));
 }
 
 static void reads_what_a_real_bootloader_left_after_a_rollback(void **state)
@@ -264,7 +392,13 @@ int main(void)
 		cmocka_unit_test(an_update_that_never_confirms_is_returned),
 		cmocka_unit_test(an_update_that_confirms_itself_stays),
 		cmocka_unit_test(marks_nothing_where_nothing_is_active),
-		cmocka_unit_test(tries_lower_slots_then_factory_then_higher_ones),
+		cmocka_unit_test(tries_lower_slots_then_factory_then_higher_ones_then_the_test_app),
+		cmocka_unit_test(a_record_that_was_never_confirmed_is_aborted_even_if_damaged),
+		cmocka_unit_test(a_sector_keeps_the_label_of_its_record_and_nothing_else),
+		cmocka_unit_test(says_where_an_app_that_rejects_itself_would_go),
+		cmocka_unit_test(writes_down_the_slot_that_started_first),
+		cmocka_unit_test(refuses_to_run_out_of_sequence_numbers),
+		cmocka_unit_test(knows_states_by_their_names),
 		cmocka_unit_test(reads_what_a_real_bootloader_left_after_a_rollback),
 	};
 

@@ -15,10 +15,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum {
-	ORDER_MAX = 17,
-};
-
 /* ---- The program ---- */
 
 /* This program's own ELF header says what runs here. */
@@ -198,7 +194,7 @@ gboolean posix_boot_load(const PosixFlash *flash, PosixBoot *boot, PosixBootComp
 	gboolean has_factory = slot_partition(flash, ESP_OTADATA_FACTORY_SLOT) != NULL;
 	guint n_slots = esp_partition_ota_slots(table);
 	g_autofree guint8 *otadata = NULL;
-	int order[ORDER_MAX];
+	int order[ESP_OTADATA_ORDER_MAX];
 	EspOtaBoot chosen;
 	gsize n_order;
 
@@ -206,7 +202,7 @@ gboolean posix_boot_load(const PosixFlash *flash, PosixBoot *boot, PosixBootComp
 	    !esp_otadata_choose(otadata, otadata == NULL ? 0 : partition->size_bytes, n_slots,
 				has_factory, &chosen, error))
 		return FALSE;
-	n_order = esp_otadata_fallbacks(chosen.slot, n_slots, has_factory, order);
+	n_order = esp_otadata_fallbacks(chosen.slot, n_slots, has_factory, FALSE, order);
 	if (!try_slots(flash, order, n_order, boot, complain, user_data, error))
 		return FALSE;
 	initialise(flash, partition, otadata, n_slots, &chosen, complain, user_data);
