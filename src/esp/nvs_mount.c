@@ -67,8 +67,11 @@ static gint compare_sequence(gconstpointer a, gconstpointer b)
 	return page_a < page_b ? -1 : page_a > page_b;
 }
 
-static gboolean pages_load(NvsVolume *volume, GError **error)
+gboolean nvs_volume_load(NvsVolume *volume, GError **error)
 {
+	volume->pages = g_new0(NvsPage, volume->n_pages);
+	volume->used = g_ptr_array_new();
+	volume->free = g_ptr_array_new();
 	for (gsize i = 0; i < volume->n_pages; i++) {
 		NvsPage *page = &volume->pages[i];
 
@@ -194,8 +197,7 @@ NvsPage *nvs_volume_activate(NvsVolume *volume, GError **error)
 	return nvs_volume_write(volume, page->bytes, header, sizeof header, error) ? page : NULL;
 }
 
-/* An item is live from here on. */
-static void note_item(NvsPage *page, guint index, guint span)
+void nvs_page_note_item(NvsPage *page, guint index, guint span)
 {
 	page->spans[index] = (guint8)span;
 	page->hashes[index] = nvs_scan_hash(nvs_entry_at(page->bytes, index));
@@ -221,7 +223,7 @@ gboolean nvs_volume_append(NvsVolume *volume, NvsPage *page, const NvsItem *item
 			       (gsize)(span - 1) * ESP_NVS_ENTRY_BYTES, error) ||
 	     !nvs_volume_mark(volume, page, first + 1, span - 1, NVS_ENTRY_WRITTEN, error)))
 		return FALSE;
-	note_item(page, first, span);
+	nvs_page_note_item(page, first, span);
 	return TRUE;
 }
 
@@ -236,7 +238,7 @@ gboolean nvs_volume_copy_items(NvsVolume *volume, const NvsPage *from, NvsPage *
 				      (gsize)span * ESP_NVS_ENTRY_BYTES, error) ||
 		    !nvs_volume_mark(volume, to, to->next_free, span, NVS_ENTRY_WRITTEN, error))
 			return FALSE;
-		note_item(to, to->next_free, span);
+		nvs_page_note_item(to, to->next_free, span);
 		to->next_free += span;
 	}
 	return TRUE;
@@ -250,14 +252,21 @@ static gboolean drop(NvsVolume *volume, NvsPage *page, guint index, guint span, 
 	return nvs_volume_mark(volume, page, index, span, NVS_ENTRY_ERASED, error);
 }
 
-/* Finds the end of an active page: the first entry that is empty in the bitmap and in its bytes.
- * One that is empty in the bitmap alone was being written. */
-static gboolean find_end(NvsVolume *volume, NvsPage *page, GError **error)
+guint nvs_page_end(const NvsPage *page)
 {
 	guint end = 0;
 
 	while (end < ESP_NVS_PAGE_ENTRIES && nvs_entry_state(page->bytes, end) != NVS_ENTRY_EMPTY)
 		end++;
+	return end;
+}
+
+/* Finds the end of an active page: the first entry that is empty in the bitmap and in its bytes.
+ * One that is empty in the bitmap alone was being written. */
+static gboolean find_end(NvsVolume *volume, NvsPage *page, GError **error)
+{
+	guint end = nvs_page_end(page);
+
 	for (; end < ESP_NVS_PAGE_ENTRIES; end++) {
 		if (esp_get_le32(nvs_entry_at(page->bytes, end)) == 0xFFFFFFFFU)
 			break;
@@ -319,7 +328,7 @@ static gboolean page_check(NvsVolume *volume, NvsPage *page, GError **error)
 				page->next_free = i + span;
 			continue;
 		}
-		note_item(page, i, span);
+		nvs_page_note_item(page, i, span);
 		if (is_active && !drop_older(volume, page, i, error))
 			return FALSE;
 	}
@@ -377,14 +386,21 @@ static gboolean finish_move(NvsVolume *volume, GError **error)
 
 /* ---- Blobs ---- */
 
-/* What one namespace and key has of each of the two versions of a blob. */
-typedef struct {
-	gsize bytes[2];
-	guint chunks[2];
-	guint allowed[2]; /* chunks that a valid index wants */
-} BlobParts;
+NvsBlobParts nvs_blob_parts(const NvsLiveItem *items, gsize n_items)
+{
+	NvsBlobParts parts = {0};
 
-static gboolean index_is_valid(const NvsLiveItem *item, const BlobParts *parts)
+	for (gsize i = 0; i < n_items; i++)
+		if (items[i].type == NVS_TYPE_BLOB_DATA) {
+			guint version = items[i].chunk < NVS_CHUNK_VERSION ? 0 : 1;
+
+			parts.bytes[version] += esp_get_le16(items[i].entry + 24);
+			parts.chunks[version]++;
+		}
+	return parts;
+}
+
+gboolean nvs_blob_index_ok(const NvsLiveItem *item, const NvsBlobParts *parts)
 {
 	const guint8 *value = item->entry + 24;
 	guint version = value[5] == 0 ? 0 : 1;
@@ -402,21 +418,14 @@ static gboolean drop_item(NvsVolume *volume, const NvsLiveItem *item, GError **e
 static gboolean check_blob(NvsVolume *volume, const NvsLiveItem *items, gsize n_items,
 			   GError **error)
 {
-	BlobParts parts = {0};
+	NvsBlobParts parts = nvs_blob_parts(items, n_items);
 
-	for (gsize i = 0; i < n_items; i++)
-		if (items[i].type == NVS_TYPE_BLOB_DATA) {
-			guint version = items[i].chunk < NVS_CHUNK_VERSION ? 0 : 1;
-
-			parts.bytes[version] += esp_get_le16(items[i].entry + 24);
-			parts.chunks[version]++;
-		}
 	for (gsize i = 0; i < n_items; i++) {
 		const guint8 *value = items[i].entry + 24;
 
 		if (items[i].type != NVS_TYPE_BLOB_INDEX)
 			continue;
-		if (index_is_valid(&items[i], &parts))
+		if (nvs_blob_index_ok(&items[i], &parts))
 			parts.allowed[value[5] == 0 ? 0 : 1] = value[4];
 		else if (!drop_item(volume, &items[i], error))
 			return FALSE;
@@ -488,8 +497,5 @@ gboolean nvs_volume_mount(NvsVolume *volume, gboolean writable, const EspNvsFlas
 			  GError **error)
 {
 	volume->flash = flash;
-	volume->pages = g_new0(NvsPage, volume->n_pages);
-	volume->used = g_ptr_array_new();
-	volume->free = g_ptr_array_new();
-	return pages_load(volume, error) && put_right(volume, writable, error);
+	return nvs_volume_load(volume, error) && put_right(volume, writable, error);
 }

@@ -46,6 +46,9 @@ typedef struct {
 gboolean nvs_volume_open(NvsVolume *volume, guint8 *image, gsize size_bytes, const EspNvsKeys *keys,
 			 GError **error);
 
+/* Sorts the pages into used and free ones, without putting anything right. FALSE as a mount. */
+gboolean nvs_volume_load(NvsVolume *volume, GError **error);
+
 /* Mounts what was opened. `writable` does what only a read-write mount does: it drops what an
  * interrupted update left twice and finishes a page that was being moved. FALSE with
  * ESP_ERROR_NOT_SUPPORTED for a newer format, or what `flash` said. */
@@ -56,6 +59,12 @@ gboolean nvs_volume_mount(NvsVolume *volume, gboolean writable, const EspNvsFlas
 void nvs_volume_clear(NvsVolume *volume);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(NvsVolume, nvs_volume_clear)
 
+/* The first entry of an active page that is empty in the bitmap. */
+guint nvs_page_end(const NvsPage *page);
+
+/* From here on an item is live. */
+void nvs_page_note_item(NvsPage *page, guint index, guint span);
+
 /* All live items (NvsLiveItem) in the order of a look-up. Yours. */
 GArray *nvs_volume_items(const NvsVolume *volume);
 
@@ -64,6 +73,19 @@ gint nvs_live_item_compare(gconstpointer a, gconstpointer b);
 
 /* TRUE if both are of one namespace and key. */
 gboolean nvs_live_item_same_key(const NvsLiveItem *a, const NvsLiveItem *b);
+
+/* What one namespace and key has of each of the two versions of a blob. */
+typedef struct {
+	gsize bytes[2];
+	guint chunks[2];
+	guint allowed[2]; /* chunks that a valid index wants; 0 until that is known */
+} NvsBlobParts;
+
+/* `items` are all of one namespace and key. */
+NvsBlobParts nvs_blob_parts(const NvsLiveItem *items, gsize n_items);
+
+/* TRUE if the parts are as many and as long as the index says. */
+gboolean nvs_blob_index_ok(const NvsLiveItem *index, const NvsBlobParts *parts);
 
 /* Writes to flash what clears bits, at `at` within the image; encrypts what is in entries, which
  * are written whole. */

@@ -3,6 +3,7 @@
 #include "esp/nvs.h"
 #include "esp/nvs_crypt.h"
 #include "esp/nvs_mount.h"
+#include "esp/nvs_scan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -248,20 +249,6 @@ static void read_keys(Reader *reader, GArray *items)
 	}
 }
 
-/* A partition without a free page can only be mounted read-only, unless a page is being moved. */
-static gboolean mounts_writable(const guint8 *data, gsize size_bytes)
-{
-	if (size_bytes < ESP_NVS_MIN_BYTES)
-		return FALSE;
-	for (gsize at = 0; at < size_bytes; at += ESP_NVS_PAGE_BYTES) {
-		guint32 state = esp_get_le32(data + at);
-
-		if (!nvs_page_in_use(data + at) || state == NVS_PAGE_FREEING)
-			return TRUE;
-	}
-	return FALSE;
-}
-
 /* A copy to mount, in plain. */
 static guint8 *plain_copy(const guint8 *data, gsize size_bytes, const EspNvsKeys *keys)
 {
@@ -305,7 +292,8 @@ EspNvsContents *esp_nvs_read_encrypted(const guint8 *data, gsize size_bytes, con
 	copy = plain_copy(data, size_bytes, keys);
 	if (nvs_volume_open(&volume, copy, size_bytes, NULL, error)) {
 		volume.skip_newer = salvage;
-		if (nvs_volume_mount(&volume, mounts_writable(data, size_bytes), NULL, error))
+		if (nvs_volume_mount(&volume, nvs_scan_mounts_writable(data, size_bytes), NULL,
+				     error))
 			contents = read_volume(&volume, flags);
 	}
 	if (keys != NULL)

@@ -16,30 +16,20 @@ static gboolean variable_ok(const guint8 *entry, guint index)
 	       span == 1 + (size_bytes + ESP_NVS_ENTRY_BYTES - 1) / ESP_NVS_ENTRY_BYTES;
 }
 
+gboolean nvs_scan_type_known(guint type)
+{
+	return esp_nvs_type_name((EspNvsType)type) != NULL || type == NVS_TYPE_OLD_BLOB ||
+	       type == NVS_TYPE_BLOB_INDEX;
+}
+
 gboolean nvs_scan_header_ok(const guint8 *entry, guint index)
 {
-	switch (entry[1]) {
-	case ESP_NVS_U8:
-	case ESP_NVS_I8:
-	case ESP_NVS_U16:
-	case ESP_NVS_I16:
-	case ESP_NVS_U32:
-	case ESP_NVS_I32:
-	case ESP_NVS_U64:
-	case ESP_NVS_I64:
-	case ESP_NVS_FLOAT:
-	case ESP_NVS_DOUBLE:
-		return entry[2] == 1;
-	case NVS_TYPE_BLOB_INDEX:
-		return entry[2] == 1 && entry[3] == NVS_CHUNK_NONE &&
-		       esp_get_le32(entry + 24) <= ESP_NVS_BLOB_MAX;
-	case ESP_NVS_STRING:
-	case NVS_TYPE_OLD_BLOB:
-	case NVS_TYPE_BLOB_DATA:
+	if (nvs_type_is_variable(entry[1]))
 		return variable_ok(entry, index);
-	default:
+	if (!nvs_scan_type_known(entry[1]) || entry[2] != 1)
 		return FALSE;
-	}
+	return entry[1] != NVS_TYPE_BLOB_INDEX ||
+	       (entry[3] == NVS_CHUNK_NONE && esp_get_le32(entry + 24) <= ESP_NVS_BLOB_MAX);
 }
 
 guint nvs_scan_item(const guint8 *page, guint index)
@@ -53,6 +43,19 @@ guint nvs_scan_item(const guint8 *page, guint index)
 		if (nvs_entry_state(page, index + i) != NVS_ENTRY_WRITTEN)
 			return 0;
 	return entry[2];
+}
+
+gboolean nvs_scan_mounts_writable(const guint8 *data, gsize size_bytes)
+{
+	if (size_bytes < ESP_NVS_MIN_BYTES)
+		return FALSE;
+	for (gsize at = 0; at < size_bytes; at += ESP_NVS_PAGE_BYTES) {
+		guint32 state = esp_get_le32(data + at);
+
+		if (!nvs_page_in_use(data + at) || state == NVS_PAGE_FREEING)
+			return TRUE;
+	}
+	return FALSE;
 }
 
 /* A name's bytes as two numbers; what follows its NUL is nothing. */
