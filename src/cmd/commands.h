@@ -22,3 +22,12 @@ CMD_FLEET_ONLY extern const CmdCommand cmd_wait;
 
 /* Commands of Espressif's formats (cmd/formats/). They need no more than GLib, and libcrypto where
  * something is hashed, encrypted or signed. */
+extern const CmdCommand cmd_nvs_batch;
+extern const CmdCommand cmd_nvs_check;
+extern const CmdCommand cmd_nvs_decrypt;
+extern const CmdCommand cmd_nvs_diff;
+extern const CmdCommand cmd_nvs_dump;
+extern const CmdCommand cmd_nvs_encrypt;
+extern const CmdCommand cmd_nvs_generate;
+extern const CmdCommand cmd_nvs_keys;
+extern const CmdCommand cmd_nvs_plan;
