@@ -1,6 +1,5 @@
 #include "base/file.h"
 
-#include "base/digest.h"
 #include "base/error.h"
 
 #include <dirent.h>
@@ -35,10 +34,10 @@ static char *temporary_name(const char *path)
 {
 	g_autofree char *folder = g_path_get_dirname(path);
 	g_autofree char *name = g_path_get_basename(path);
-	guint32 nonce;
 
-	base_random_bytes(&nonce, sizeof nonce);
-	return g_strdup_printf("%s/" BASE_FILE_TEMPORARY_PREFIX "%s-%08x", folder, name, nonce);
+	/* It need not be a secret: the file is made with O_EXCL. */
+	return g_strdup_printf("%s/" BASE_FILE_TEMPORARY_PREFIX "%s-%08x", folder, name,
+			       g_random_int());
 }
 
 static gboolean write_all(int fd, const guint8 *data, gsize size_bytes)
