@@ -22,6 +22,9 @@ CMD_FLEET_ONLY extern const CmdCommand cmd_wait;
 
 /* Commands of Espressif's formats (cmd/formats/). They need no more than GLib, and libcrypto where
  * something is hashed, encrypted or signed. */
+extern const CmdCommand cmd_image_info;
+extern const CmdCommand cmd_image_merge;
+extern const CmdCommand cmd_image_verify;
 extern const CmdCommand cmd_nvs_batch;
 extern const CmdCommand cmd_nvs_check;
 extern const CmdCommand cmd_nvs_decrypt;

@@ -1,0 +1,25 @@
+/* cmd/formats/image_describe.h — an image told to people and to programs. */
+#pragma once
+
+#include "base/json.h"
+#include "esp/image_check.h"
+
+/* A file as it was read. */
+typedef struct {
+	const char *name;
+	gsize size_bytes;
+	gboolean is_signed; /* a signature sector follows the image */
+	const EspImageReport *report;
+} CmdImage;
+
+/* The document of `image info --output json`. Yours. */
+json_t *cmd_image_json(const CmdImage *file);
+
+/* The same for people, on standard output. */
+void cmd_image_print(const CmdImage *file);
+
+/* "app", "bootloader" or "unknown". Static. */
+const char *cmd_image_kind_name(EspImageKind kind);
+
+/* The checks that speak of damage, not of a chip or a slot. */
+gboolean cmd_image_check_is_of_damage(const EspImageCheck *check);
