@@ -1,30 +1,30 @@
 /* An NVS image of 15 keys in 3 namespaces, as a device's configuration has them: time per image in
- * process, beside Espressif's generator in its own process and to memory. The generator runs where
- * its Python environment is there (scripts/python-env.sh). */
+ * process, plain and encrypted, beside Espressif's generator looped in its own process and to
+ * memory (esp_nvs_peer.py, where scripts/python-env.sh has made its environment). Then the cipher
+ * beside OpenSSL's at the same unit of 32 bytes, and how fast partitions are read. */
+#include "esp/crc.h"
 #include "esp/nvs.h"
+#include "esp/xts.h"
+
 #include "esp/nvs_csv.h"
 
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIZE = 0x6000, ROUNDS = 20000, PEER_ROUNDS = 1000, CA_BYTES = 700, SAMPLES = 11 };
-
-static const char peer_program[] =
-	"import csv, io, statistics, sys, time\n"
-	"import esp_idf_nvs_partition_gen.nvs_partition_gen as g\n"
-	"rows = list(csv.DictReader(io.StringIO(sys.argv[1])))\n"
-	"times = []\n"
-	"for _ in range(int(sys.argv[2])):\n"
-	"    start = time.perf_counter()\n"
-	"    out = io.BytesIO()\n"
-	"    nvs = g.nvs_open(out, int(sys.argv[3]) - 4096, g.Page.VERSION2)\n"
-	"    for r in rows:\n"
-	"        g.write_entry(nvs, r['key'], r['type'], r['encoding'], r['value'])\n"
-	"    g.nvs_close(nvs)\n"
-	"    times.append(time.perf_counter() - start)\n"
-	"import zlib\n"
-	"print(statistics.median(times) * 1e6, zlib.crc32(out.getvalue()))\n";
+enum {
+	SIZE = 0x6000,
+	READ_SIZE = 0x20000,
+	ROUNDS = 20000,
+	PEER_ROUNDS = 300,
+	CA_BYTES = 700,
+	SAMPLES = 11,
+	CIPHER_UNIT = 32,
+	CIPHER_UNITS = 50, /* entries of the image below */
+	CIPHER_ROUNDS = 20000,
+	READ_KEYS_MAX = 4000,
+};
 
 static int compare_doubles(const void *a, const void *b)
 {
@@ -33,26 +33,48 @@ static int compare_doubles(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Microseconds per image, median of samples. */
-static double ours(const EspNvsEntry *entries, gsize n, gboolean into_buffer)
+/* Microseconds of one call, the median of samples. */
+static double time_of(void (*run)(gpointer data), gpointer data, int rounds)
 {
-	static guint8 buffer[SIZE];
 	double samples[SAMPLES];
 
 	for (int s = 0; s < SAMPLES; s++) {
 		gint64 start = g_get_monotonic_time();
 
-		for (int i = 0; i < ROUNDS / SAMPLES; i++) {
-			if (into_buffer) {
-				(void)esp_nvs_image_write(entries, n, buffer, SIZE, NULL, NULL);
-				continue;
-			}
-			g_bytes_unref(esp_nvs_image_new(entries, n, SIZE, NULL));
-		}
-		samples[s] = (double)(g_get_monotonic_time() - start) / (ROUNDS / SAMPLES);
+		for (int i = 0; i < rounds / SAMPLES; i++)
+			run(data);
+		samples[s] = (double)(g_get_monotonic_time() - start) / (rounds / SAMPLES);
 	}
 	qsort(samples, SAMPLES, sizeof *samples, compare_doubles);
 	return samples[SAMPLES / 2];
+}
+
+/* The key that esp_nvs_peer.py has, too. */
+static EspNvsKeys bench_keys(void)
+{
+	EspNvsKeys keys;
+
+	memset(keys.data, 0x11, sizeof keys.data);
+	memset(keys.tweak, 0x22, sizeof keys.tweak);
+	return keys;
+}
+
+/* ---- Writing ---- */
+
+typedef struct {
+	const EspNvsEntry *entries;
+	gsize n;
+	EspNvsWriteOptions options;
+	guint8 image[SIZE];
+} Writing;
+
+static void write_image(gpointer data)
+{
+	Writing *writing = data;
+
+	if (!esp_nvs_image_write_with(writing->entries, writing->n, &writing->options,
+				      writing->image, SIZE, NULL, NULL))
+		g_error("the image of the bench does not fit");
 }
 
 static char *python_path(void)
@@ -65,41 +87,208 @@ static char *python_path(void)
 	return g_build_filename(folder, "python", "bin", "python", NULL);
 }
 
-/* Microseconds per image of the generator; 0 if it cannot be run. `crc` is that of its image. */
-static double peer(const EspNvsEntry *entries, gsize n, guint32 *crc)
+typedef struct {
+	double us; /* an image */
+	guint32 crc;
+} Peer;
+
+/* The generator's figures, plain and encrypted; FALSE if it cannot be run. */
+static gboolean run_peer(const EspNvsEntry *entries, gsize n, Peer peers[static 2])
 {
 	g_autofree char *python = python_path(), *csv = esp_nvs_csv_write(entries, n, NULL);
 	g_autofree char *rounds = g_strdup_printf("%d", PEER_ROUNDS);
 	g_autofree char *size = g_strdup_printf("%d", SIZE), *output = NULL;
-	char *argv[] = {python, (char[]){"-c"}, g_strdup(peer_program), csv, rounds, size, NULL};
-	char *end = NULL;
+	char script[] = ESPALIER_SOURCE_DIR "/bench/esp_nvs_peer.py";
+	char *argv[] = {python, script, csv, rounds, size, NULL}, *at;
 	int status = 0;
-	double us = 0;
 
-	if (g_file_test(python, G_FILE_TEST_IS_EXECUTABLE) &&
-	    g_spawn_sync(NULL, argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &output, NULL, &status,
-			 NULL) &&
-	    g_spawn_check_wait_status(status, NULL)) {
-		us = g_ascii_strtod(output, &end);
-		*crc = (guint32)g_ascii_strtoull(end, NULL, 10);
+	if (!g_file_test(python, G_FILE_TEST_IS_EXECUTABLE) ||
+	    !g_spawn_sync(NULL, argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &output, NULL, &status,
+			  NULL) ||
+	    !g_spawn_check_wait_status(status, NULL))
+		return FALSE;
+	at = output;
+	for (int i = 0; i < 2; i++) {
+		peers[i].us = g_ascii_strtod(at, &at);
+		peers[i].crc = (guint32)g_ascii_strtoull(at, &at, 10);
 	}
-	g_free(argv[2]);
-	return us;
+	return TRUE;
 }
 
-static gboolean same_bytes(const EspNvsEntry *entries, gsize n, guint32 crc)
+static void bench_writing(const EspNvsEntry *entries, gsize n)
 {
-	g_autoptr(GBytes) image = esp_nvs_image_new(entries, n, SIZE, NULL);
-	gsize size = 0;
-	const guint8 *data = g_bytes_get_data(image, &size);
-	guint32 sum = 0xFFFFFFFFU;
+	static const struct {
+		const char *name;
+		double goal_us, goal_ratio;
+	} rows[] = {{"plain", 20, 8}, {"encrypted", 80, 12}};
+	static Writing writing;
+	EspNvsKeys keys = bench_keys();
+	Peer peers[2] = {0};
+	gboolean has_peer = run_peer(entries, n, peers);
 
-	for (gsize i = 0; i < size; i++) {
-		sum ^= data[i];
-		for (int bit = 0; bit < 8; bit++)
-			sum = (sum >> 1) ^ ((sum & 1) != 0 ? 0xEDB88320U : 0);
+	printf("NVS image of %zu keys, 0x%x bytes, in process\n", n, (guint)SIZE);
+	writing.entries = entries;
+	writing.n = n;
+	for (int i = 0; i < 2; i++) {
+		double us;
+
+		writing.options.keys = i == 0 ? NULL : &keys;
+		us = time_of(write_image, &writing, ROUNDS);
+		printf("  %-10s %8.2f us an image (goal %.0f)", rows[i].name, us, rows[i].goal_us);
+		if (has_peer)
+			printf("   generator %8.1f us, %.0f times ours (goal %.0f), bytes %s\n",
+			       peers[i].us, peers[i].us / us, rows[i].goal_ratio,
+			       esp_crc_std(writing.image, SIZE) == peers[i].crc ? "equal"
+										: "DIFFER");
+		else
+			printf("   generator not installed: scripts/python-env.sh\n");
 	}
-	return ~sum == crc;
+}
+
+/* ---- The cipher ---- */
+
+typedef struct {
+	EspXts *ours;
+	EVP_CIPHER_CTX *theirs;
+	guint8 data[CIPHER_UNITS * CIPHER_UNIT];
+	guint8 tweak[16];
+} Ciphers;
+
+static void run_ours(gpointer data)
+{
+	Ciphers *ciphers = data;
+
+	esp_xts_run(ciphers->ours, ciphers->data, CIPHER_UNIT, CIPHER_UNITS, 64, CIPHER_UNIT);
+}
+
+/* As `openssl speed -bytes 32 -evp aes-256-xts` does it: one tweak for all. */
+static void run_theirs(gpointer data)
+{
+	Ciphers *ciphers = data;
+	int written = 0;
+
+	for (int i = 0; i < CIPHER_UNITS; i++)
+		EVP_EncryptUpdate(ciphers->theirs, ciphers->data + i * CIPHER_UNIT, &written,
+				  ciphers->data + i * CIPHER_UNIT, CIPHER_UNIT);
+}
+
+/* With the tweak that each unit needs. */
+static void run_theirs_with_tweaks(gpointer data)
+{
+	Ciphers *ciphers = data;
+	int written = 0;
+
+	for (int i = 0; i < CIPHER_UNITS; i++) {
+		ciphers->tweak[0] = (guint8)i;
+		EVP_EncryptInit_ex(ciphers->theirs, NULL, NULL, NULL, ciphers->tweak);
+		EVP_EncryptUpdate(ciphers->theirs, ciphers->data + i * CIPHER_UNIT, &written,
+				  ciphers->data + i * CIPHER_UNIT, CIPHER_UNIT);
+	}
+}
+
+static void bench_cipher(void)
+{
+	static Ciphers ciphers;
+	EspNvsKeys keys = bench_keys();
+	const double bytes = CIPHER_UNITS * CIPHER_UNIT;
+	double ours, theirs, with_tweaks;
+
+	ciphers.ours = esp_xts_new(ESP_XTS_ENCRYPT, keys.data, sizeof keys);
+	ciphers.theirs = EVP_CIPHER_CTX_new();
+	EVP_EncryptInit_ex(ciphers.theirs, EVP_aes_256_xts(), NULL, keys.data, ciphers.tweak);
+	ours = time_of(run_ours, &ciphers, CIPHER_ROUNDS);
+	theirs = time_of(run_theirs, &ciphers, CIPHER_ROUNDS);
+	with_tweaks = time_of(run_theirs_with_tweaks, &ciphers, CIPHER_ROUNDS);
+	printf("XTS-AES-256, %d units of %d bytes (goal: at most 1.5 times OpenSSL's)\n",
+	       CIPHER_UNITS, CIPHER_UNIT);
+	printf("  ours %.0f MB/s; OpenSSL %.0f MB/s with one tweak for all: we take %.2f times its "
+	       "time; %.0f MB/s with a tweak for each: %.2f times\n",
+	       bytes / ours, bytes / theirs, ours / theirs, bytes / with_tweaks,
+	       ours / with_tweaks);
+	esp_xts_free(ciphers.ours);
+	EVP_CIPHER_CTX_free(ciphers.theirs);
+}
+
+/* ---- Reading ---- */
+
+typedef struct {
+	guint8 image[READ_SIZE];
+	const EspNvsKeys *keys;
+} Reading;
+
+static void read_image(gpointer data)
+{
+	Reading *reading = data;
+
+	esp_nvs_contents_free(
+		esp_nvs_read_encrypted(reading->image, READ_SIZE, reading->keys, 0, NULL));
+}
+
+/* As many keys as fit of one that `make` gives by number. */
+static void fill(Reading *reading, EspNvsEntry (*make)(const char *key))
+{
+	static char names[READ_KEYS_MAX][ESP_NVS_NAME_MAX + 1];
+	static EspNvsEntry entries[READ_KEYS_MAX];
+	gsize n = 0, low = 1, high = READ_KEYS_MAX;
+
+	for (gsize i = 0; i < READ_KEYS_MAX; i++) {
+		g_snprintf(names[i], sizeof names[i], "key-%zu", i);
+		entries[i] = make(names[i]);
+	}
+	while (low <= high) {
+		gsize middle = (low + high) / 2;
+
+		if (esp_nvs_layout(entries, middle, READ_SIZE, NULL, NULL)) {
+			n = middle;
+			low = middle + 1;
+		} else {
+			high = middle - 1;
+		}
+	}
+	if (!esp_nvs_image_write(entries, n, reading->image, READ_SIZE, NULL, NULL))
+		g_error("the image of the bench does not fit");
+}
+
+static EspNvsEntry make_number(const char *key)
+{
+	return esp_nvs_unsigned("numbers", key, ESP_NVS_U32, 7);
+}
+
+static EspNvsEntry make_string(const char *key)
+{
+	return esp_nvs_string("strings", key,
+			      "sixty bytes of text, as a host's name or a password has them..");
+}
+
+static EspNvsEntry make_blob(const char *key)
+{
+	static const guint8 blob[3000] = {1, 2, 3};
+
+	return esp_nvs_blob("blobs", key, blob, sizeof blob);
+}
+
+static void bench_reading(void)
+{
+	static const struct {
+		const char *name;
+		EspNvsEntry (*make)(const char *key);
+	} rows[] = {{"numbers", make_number}, {"strings", make_string}, {"blobs", make_blob}};
+	static Reading reading;
+	EspNvsKeys keys = bench_keys();
+
+	printf("Reading full partitions of 0x%x bytes (goal: 200 MB/s plain)\n", (guint)READ_SIZE);
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		double plain, encrypted;
+
+		fill(&reading, rows[i].make);
+		reading.keys = NULL;
+		plain = time_of(read_image, &reading, 500);
+		(void)esp_nvs_encrypt(reading.image, READ_SIZE, &keys, NULL);
+		reading.keys = &keys;
+		encrypted = time_of(read_image, &reading, 500);
+		printf("  %-8s %6.0f MB/s plain, %6.0f MB/s encrypted\n", rows[i].name,
+		       READ_SIZE / plain, READ_SIZE / encrypted);
+	}
 }
 
 int main(void)
@@ -123,20 +312,9 @@ int main(void)
 		esp_nvs_string("wifi", "ssid", "garden"),
 		esp_nvs_string("wifi", "pass", "correct horse battery"),
 	};
-	const gsize n = G_N_ELEMENTS(entries);
-	double as_bytes = ours(entries, n, FALSE), in_buffer = ours(entries, n, TRUE);
-	guint32 crc = 0;
-	double generator = peer(entries, n, &crc);
 
-	printf("NVS image of %zu keys, 0x%x bytes (goal: below 50 us)\n", n, (guint)SIZE);
-	printf("  %-44s %9.2f us\n", "esp_nvs_image_new", as_bytes);
-	printf("  %-44s %9.2f us\n", "esp_nvs_image_write into a buffer", in_buffer);
-	if (generator > 0)
-		printf("  %-44s %9.2f us  %.0f times ours; bytes %s\n",
-		       "esp-idf-nvs-partition-gen, in process", generator, generator / as_bytes,
-		       same_bytes(entries, n, crc) ? "equal" : "DIFFER");
-	else
-		printf("  %-44s   not installed: scripts/python-env.sh\n",
-		       "esp-idf-nvs-partition-gen, in process");
+	bench_writing(entries, G_N_ELEMENTS(entries));
+	bench_cipher();
+	bench_reading();
 	return 0;
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "esp/nvs_inspect.h"
-#include "esp/nvs_mount.h"
+#include "esp/nvs_volume.h"
 
 typedef struct {
 	NvsVolume volume;     /* loaded, nothing put right; items noted */

@@ -2,7 +2,7 @@
 #include "esp/error.h"
 #include "esp/nvs.h"
 #include "esp/nvs_crypt.h"
-#include "esp/nvs_mount.h"
+#include "esp/nvs_volume.h"
 #include "esp/nvs_scan.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "esp/nvs_scan.h"
 
 #include "esp/bytes.h"
-#include "esp/nvs_mount.h"
+#include "esp/nvs_volume.h"
 
 #include <string.h>
 

@@ -1,6 +1,5 @@
 #include "esp/xts.h"
 
-#include "esp/bytes.h"
 #include "esp/openssl.h"
 
 #include <string.h>
@@ -62,20 +61,35 @@ static void cipher(EVP_CIPHER_CTX *half, guint8 *data, gsize size_bytes)
 		g_error("OpenSSL's AES failed; its installation is broken");
 }
 
+/* Whole words: bytes one by one would cost more than the cipher. */
+static guint64 load(const guint8 *bytes)
+{
+	guint64 word;
+
+	memcpy(&word, bytes, sizeof word);
+	return GUINT64_FROM_LE(word);
+}
+
+static void store(guint8 *bytes, guint64 word)
+{
+	word = GUINT64_TO_LE(word);
+	memcpy(bytes, &word, sizeof word);
+}
+
 /* The masks of every block from the first ones of the units. */
 static void spread(EspXts *xts, gsize unit_blocks, gsize n_units)
 {
 	guint8 *mask = xts->masks;
 
 	for (gsize unit = 0; unit < n_units; unit++) {
-		guint64 low = esp_get_le64(xts->first + unit * ESP_XTS_BLOCK_BYTES);
-		guint64 high = esp_get_le64(xts->first + unit * ESP_XTS_BLOCK_BYTES + 8);
+		guint64 low = load(xts->first + unit * ESP_XTS_BLOCK_BYTES);
+		guint64 high = load(xts->first + unit * ESP_XTS_BLOCK_BYTES + 8);
 
 		for (gsize block = 0; block < unit_blocks; block++) {
 			guint64 carry = (high >> 63) * ALPHA;
 
-			esp_put_le64(mask, low);
-			esp_put_le64(mask + 8, high);
+			store(mask, low);
+			store(mask + 8, high);
 			mask += ESP_XTS_BLOCK_BYTES;
 			high = high << 1 | low >> 63;
 			low = low << 1 ^ carry;
@@ -85,8 +99,8 @@ static void spread(EspXts *xts, gsize unit_blocks, gsize n_units)
 
 static void add(guint8 *data, const guint8 *masks, gsize size_bytes)
 {
-	for (gsize i = 0; i < size_bytes; i++)
-		data[i] ^= masks[i];
+	for (gsize i = 0; i < size_bytes; i += 8)
+		store(data + i, load(data + i) ^ load(masks + i));
 }
 
 void esp_xts_run(EspXts *xts, guint8 *data, gsize unit_bytes, gsize n_units, guint64 first_tweak,
@@ -101,8 +115,8 @@ void esp_xts_run(EspXts *xts, guint8 *data, gsize unit_bytes, gsize n_units, gui
 		gsize n = MIN(n_units, units_at_once);
 
 		for (gsize i = 0; i < n; i++) {
-			esp_put_le64(xts->first + i * ESP_XTS_BLOCK_BYTES, first_tweak);
-			esp_put_le64(xts->first + i * ESP_XTS_BLOCK_BYTES + 8, 0);
+			store(xts->first + i * ESP_XTS_BLOCK_BYTES, first_tweak);
+			store(xts->first + i * ESP_XTS_BLOCK_BYTES + 8, 0);
 			first_tweak += tweak_step;
 		}
 		cipher(xts->tweak, xts->first, n * ESP_XTS_BLOCK_BYTES);

@@ -1,6 +1,8 @@
-/* esp/nvs_mount.h — a partition mounted from bytes in memory, as nvs_flash_init does it: what a
- * power cut left is put right, in the image and, if there is one, through the flash callbacks. For
- * the reader, which mounts a copy, and for updates in place. */
+/* esp/nvs_volume.h — a partition opened from bytes in memory, for the reader, which mounts a copy,
+ * for updates in place and for inspections. nvs_volume.c has pages and flash; nvs_mount.c puts
+ * right what a power cut left, as nvs_flash_init does
+ * (components/nvs_flash/src/nvs_pagemanager.cpp, PageManager::load; src/nvs_storage.cpp,
+ * Storage::init), in the image and, if there is one, through the flash callbacks. */
 #pragma once
 
 #include "esp/nvs.h"
