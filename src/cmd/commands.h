@@ -34,3 +34,8 @@ extern const CmdCommand cmd_nvs_encrypt;
 extern const CmdCommand cmd_nvs_generate;
 extern const CmdCommand cmd_nvs_keys;
 extern const CmdCommand cmd_nvs_plan;
+extern const CmdCommand cmd_otadata_set;
+extern const CmdCommand cmd_otadata_show;
+extern const CmdCommand cmd_partitions_build;
+extern const CmdCommand cmd_partitions_check;
+extern const CmdCommand cmd_partitions_show;

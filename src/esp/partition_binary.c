@@ -1,6 +1,7 @@
 #include "esp/bytes.h"
 #include "esp/error.h"
 #include "esp/hash.h"
+#include "esp/partition_findings.h"
 #include "esp/partition_table.h"
 
 #include <string.h>
@@ -38,79 +39,79 @@ static gboolean row_is_end(const guint8 *row)
 	return esp_get_le16(row) == END_MAGIC && row[2] == 0xFF && row[3] == 0xFF;
 }
 
-static gboolean check_md5(const guint8 *data, gsize at, GError **error)
+static void check_md5(const guint8 *data, gsize at, GPtrArray *findings)
 {
 	guint8 digest[MD5_BYTES];
 
 	esp_md5(data, at, digest);
-	if (memcmp(digest, data + at + MD5_AT, MD5_BYTES) == 0)
-		return TRUE;
-	g_set_error(error, ESP_ERROR, ESP_ERROR_CORRUPT,
-		    "partition table: MD5 checksums don't match: row %" G_GSIZE_FORMAT
-		    " has not that of the rows before it; they are damaged",
-		    at / ESP_PARTITION_ROW_BYTES);
-	return FALSE;
+	if (memcmp(digest, data + at + MD5_AT, MD5_BYTES) != 0)
+		partition_fault(findings, 0, ESP_ERROR_CORRUPT,
+				"partition table: MD5 checksums don't match: row %" G_GSIZE_FORMAT
+				" has not that of the rows before it; they are damaged",
+				at / ESP_PARTITION_ROW_BYTES);
 }
 
-/* Takes the row at `at` into the table. */
+/* Takes the row at `at` into the table. FALSE with a fault if nothing that follows would mean
+ * anything. */
 static gboolean take_row(const guint8 *data, gsize at, EspPartitionTable *table, GArray *rows,
-			 GError **error)
+			 GPtrArray *findings)
 {
 	guint magic = esp_get_le16(data + at);
 	gsize index = at / ESP_PARTITION_ROW_BYTES;
 	EspPartition partition;
 
 	if (magic != ROW_MAGIC && magic != MD5_MAGIC) {
-		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
-			    "partition table: row %" G_GSIZE_FORMAT
-			    " has invalid magic number 0x%04x, not 0x%04x",
-			    index, magic, ROW_MAGIC);
+		partition_fault(findings, 0, ESP_ERROR_INVALID,
+				"partition table: row %" G_GSIZE_FORMAT
+				" has invalid magic number 0x%04x, not 0x%04x",
+				index, magic, ROW_MAGIC);
 		return FALSE;
 	}
 	if (table->has_md5) {
-		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
-			    "partition table: row %" G_GSIZE_FORMAT " stands behind the MD5 row; "
-			    "only the end may",
-			    index);
+		partition_fault(findings, 0, ESP_ERROR_INVALID,
+				"partition table: row %" G_GSIZE_FORMAT
+				" stands behind the MD5 row; only the end may",
+				index);
 		return FALSE;
 	}
 	if (magic == MD5_MAGIC) {
-		table->has_md5 = check_md5(data, at, error);
-		return table->has_md5;
+		table->has_md5 = TRUE;
+		check_md5(data, at, findings);
+		return TRUE;
 	}
 	partition = read_row(data + at);
 	g_array_append_val(rows, partition);
 	return TRUE;
 }
 
+EspPartitionTable *partition_binary_read(const guint8 *data, gsize size_bytes, GPtrArray *findings)
+{
+	EspPartitionTable *table = g_new0(EspPartitionTable, 1);
+	GArray *rows = g_array_new(FALSE, FALSE, sizeof(EspPartition));
+	gsize most = MIN(size_bytes, (gsize)ESP_PARTITION_TABLE_BYTES), at = 0;
+
+	while (at + ESP_PARTITION_ROW_BYTES <= most && !row_is_end(data + at) &&
+	       take_row(data, at, table, rows, findings))
+		at += ESP_PARTITION_ROW_BYTES;
+	if (at + ESP_PARTITION_ROW_BYTES > most)
+		partition_fault(findings, 0, ESP_ERROR_TRUNCATED,
+				"partition table: it is missing an end-of-table marker in its "
+				"%" G_GSIZE_FORMAT " bytes",
+				most);
+	table->n_partitions = rows->len;
+	table->partitions = (EspPartition *)(void *)g_array_free(rows, FALSE);
+	return table;
+}
+
 EspPartitionTable *esp_partition_table_from_binary(const guint8 *data, gsize size_bytes,
 						   GError **error)
 {
-	g_autoptr(EspPartitionTable) table = g_new0(EspPartitionTable, 1);
-	g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(EspPartition));
-	gsize most = MIN(size_bytes, (gsize)ESP_PARTITION_TABLE_BYTES);
+	g_autoptr(GPtrArray) findings = esp_partition_findings_new();
+	g_autoptr(EspPartitionTable) table = partition_binary_read(data, size_bytes, findings);
 
-	for (gsize at = 0;; at += ESP_PARTITION_ROW_BYTES) {
-		if (at + ESP_PARTITION_ROW_BYTES > most) {
-			g_set_error(error, ESP_ERROR, ESP_ERROR_TRUNCATED,
-				    "partition table: it is missing an end-of-table marker in its "
-				    "%" G_GSIZE_FORMAT " bytes",
-				    most);
-			return NULL;
-		}
-		if (row_is_end(data + at))
-			break;
-		if (!take_row(data, at, table, rows, error))
-			return NULL;
-	}
-	if (rows->len == 0) {
-		g_set_error_literal(error, ESP_ERROR, ESP_ERROR_INVALID,
-				    "partition table: it has no rows");
-		return NULL;
-	}
-	table->n_partitions = rows->len;
-	table->partitions = (EspPartition *)(void *)g_array_free(g_steal_pointer(&rows), FALSE);
-	return g_steal_pointer(&table);
+	if (table->n_partitions == 0)
+		partition_fault(findings, 0, ESP_ERROR_INVALID, PARTITION_NO_ROWS);
+	return esp_partition_findings_ok(findings, error) ? g_steal_pointer(&table) : NULL;
 }
 
 /* ---- Writing ---- */

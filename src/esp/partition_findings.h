@@ -13,6 +13,8 @@ void partition_warning(GPtrArray *findings, guint line, const char *format, ...)
 
 gboolean partition_has_faults(const GPtrArray *findings);
 
+#define PARTITION_NO_ROWS "partition table: it has no rows"
+
 /* Default options for NULL. */
 const EspPartitionTableOptions *partition_options(const EspPartitionTableOptions *options);
 guint64 partition_table_offset(const EspPartitionTableOptions *options);
@@ -21,6 +23,10 @@ guint64 partition_table_offset(const EspPartitionTableOptions *options);
  * if a line cannot be read; a row that has no place is left out, with a fault. */
 EspPartitionTable *partition_csv_read(const char *text, gsize size_bytes,
 				      const EspPartitionTableOptions *options, GPtrArray *findings);
+
+/* The rows of a binary up to the first that is none; with faults, if its form is not right. Never
+ * NULL. */
+EspPartitionTable *partition_binary_read(const guint8 *data, gsize size_bytes, GPtrArray *findings);
 
 /* What is no fault but likely a mistake, of one row and of the table. */
 void partition_find_doubts(const EspPartitionTable *table, const EspPartitionTableOptions *options,

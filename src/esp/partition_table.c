@@ -1,6 +1,5 @@
 #include "esp/partition_table.h"
 
-#include "esp/error.h"
 #include "esp/partition_findings.h"
 
 #include <string.h>
@@ -30,17 +29,12 @@ EspPartitionTable *esp_partition_table_check(const guint8 *data, gsize size_byte
 					     const EspPartitionTableOptions *options,
 					     GPtrArray *findings)
 {
-	g_autoptr(GError) error = NULL;
 	EspPartitionTable *table;
 
 	options = partition_options(options);
-	if (esp_partition_table_is_binary(data, size_bytes)) {
-		table = esp_partition_table_from_binary(data, size_bytes, &error);
-		if (table == NULL)
-			partition_fault(findings, 0, error->code, "%s", error->message);
-	} else {
-		table = partition_csv_read((const char *)data, size_bytes, options, findings);
-	}
+	table = esp_partition_table_is_binary(data, size_bytes)
+			? partition_binary_read(data, size_bytes, findings)
+			: partition_csv_read((const char *)data, size_bytes, options, findings);
 	if (table != NULL)
 		esp_partition_table_find_faults(table, options, findings);
 	return table;

@@ -146,7 +146,8 @@ EspPartitionTable *esp_partition_table_read(const guint8 *data, gsize size_bytes
 
 /* As esp_partition_table_read, but goes on after a fault: appends everything that is wrong with the
  * table to `findings`, faults in the order in which ESP-IDF would come to them. Yours, without rows
- * that have no place, or NULL if a row cannot be read. */
+ * that have no place and those behind a damaged one of a binary, or NULL if a row of a CSV cannot be
+ * read. */
 EspPartitionTable *esp_partition_table_check(const guint8 *data, gsize size_bytes,
 					     const EspPartitionTableOptions *options,
 					     GPtrArray *findings);

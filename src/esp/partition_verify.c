@@ -235,7 +235,7 @@ static void check_length(Verify *verify)
 
 	verify->at = NULL;
 	if (n == 0)
-		fault(verify, ESP_ERROR_INVALID, "partition table: it has no rows");
+		fault(verify, ESP_ERROR_INVALID, PARTITION_NO_ROWS);
 	if (bytes >= ESP_PARTITION_TABLE_BYTES)
 		fault(verify, ESP_ERROR_TOO_LARGE,
 		      "Binary partition table length (%" G_GSIZE_FORMAT
