@@ -23,6 +23,17 @@ typedef struct {
 	guint8 nibble;
 } EspFlashFrequency;
 
+/* What secure boot version 2 and flash encryption are on a chip (SOC_SECURE_BOOT_V2_*,
+ * SOC_FLASH_ENCRYPTION_XTS_AES_*). Encryption is XTS-AES-128 unless another is named. */
+typedef enum {
+	ESP_CHIP_SIGNED_RSA = 1 << 0,
+	ESP_CHIP_SIGNED_ECDSA = 1 << 1,
+	ESP_CHIP_SIGNED_ONCE = 1 << 2,   /* only the first signature block is looked at */
+	ESP_CHIP_AES_TWEAK = 1 << 3,     /* the ESP32's own flash encryption, no XTS */
+	ESP_CHIP_XTS_256 = 1 << 4,       /* XTS-AES-256, too */
+	ESP_CHIP_XTS_SHORT_KEY = 1 << 5, /* also a key of 16 bytes in half an eFuse block */
+} EspChipSecurity;
+
 /* Addresses from `low` to below `high`, and what lies there: "DROM", "IRAM", "RTC_DATA" … */
 typedef struct {
 	guint32 low;
@@ -46,6 +57,7 @@ typedef struct {
 	guint32 mapped_flash_bytes;
 	gboolean in_api;            /* a value of DeviceClass.spec.chip */
 	gboolean has_hmac;          /* the HMAC peripheral, for NVS encryption by it */
+	guint security;             /* of EspChipSecurity; 0: neither signatures nor encryption */
 	guint32 uf2_family;         /* in UF2 files; 0: none */
 	guint32 mmu_page_min_bytes; /* a page of the cache; both the same where it is … */
 	guint32 mmu_page_max_bytes; /* … not configurable */
