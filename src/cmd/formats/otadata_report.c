@@ -1,4 +1,4 @@
-#include "cmd/formats/grid.h"
+#include "cmd/formats/columns.h"
 #include "cmd/formats/otadata_apps.h"
 
 #include <stdio.h>
@@ -53,30 +53,31 @@ static char *state_text(const EspOtaRecord *record)
 	return name != NULL ? g_strdup(name) : g_strdup_printf("0x%08x", record->state);
 }
 
+static void add_record(CmdColumns *columns, int index, const EspOtaRecord *record, guint n_slots)
+{
+	gboolean empty = record->empty;
+
+	cmd_columns_add_number(columns, (guint64)index);
+	cmd_columns_add(columns,
+			empty ? g_strdup("empty") : g_strdup_printf("%u", record->sequence));
+	cmd_columns_add(columns, empty ? g_strdup("-") : state_text(record));
+	cmd_columns_add(columns, g_strdup(empty ? "-" : record->crc_ok ? "right" : "wrong"));
+	cmd_columns_add(columns,
+			empty || n_slots == 0
+				? g_strdup("-")
+				: cmd_otadata_slot_name(esp_otadata_slot(record, n_slots)));
+	cmd_columns_add(columns, g_strdup(record->usable ? "yes" : "no"));
+}
+
 static void print_records(const Report *report, const CmdOtadataApps *apps)
 {
 	static const char *const headings[] = {"RECORD", ">SEQUENCE", "STATE", "CRC",
 					       "SLOT",   "USABLE",    NULL};
-	g_autoptr(CmdGrid) grid = cmd_grid_new(headings);
+	CmdColumns *columns = cmd_columns_new(headings);
 
-	for (int i = 0; i < 2; i++) {
-		const EspOtaRecord *record = &report->boot.records[i];
-		g_autofree char *index = g_strdup_printf("%d", i);
-		g_autofree char *sequence = g_strdup_printf("%u", record->sequence);
-		g_autofree char *state = state_text(record);
-		g_autofree char *slot =
-			apps->n_slots == 0
-				? g_strdup("-")
-				: cmd_otadata_slot_name(esp_otadata_slot(record, apps->n_slots));
-
-		if (record->empty)
-			cmd_grid_add(grid, index, "empty", "-", "-", "-", "no");
-		else
-			cmd_grid_add(grid, index, sequence, state,
-				     record->crc_ok ? "right" : "wrong", slot,
-				     record->usable ? "yes" : "no");
-	}
-	cmd_grid_print(grid, 0, stdout);
+	for (int i = 0; i < 2; i++)
+		add_record(columns, i, &report->boot.records[i], apps->n_slots);
+	cmd_columns_print(columns);
 }
 
 static void print_order(const Report *report)

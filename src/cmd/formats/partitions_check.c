@@ -1,6 +1,6 @@
 #include "base/error.h"
 #include "cmd/commands.h"
-#include "cmd/formats/grid.h"
+#include "cmd/formats/columns.h"
 #include "cmd/formats/partitions_options.h"
 
 #include <stdio.h>
@@ -85,7 +85,7 @@ static void print_json(const Check *check)
 static void print_gaps(const Check *check)
 {
 	static const char *const headings[] = {">OFFSET", ">END", ">SIZE", NULL};
-	g_autoptr(CmdGrid) grid = cmd_grid_new(headings);
+	CmdColumns *columns = cmd_columns_new(headings);
 
 	printf("free: 0x%" G_GINT64_MODIFIER "x bytes%s\n", free_bytes(check),
 	       check->given.table.flash_bytes == 0
@@ -93,16 +93,14 @@ static void print_gaps(const Check *check)
 		       : "");
 	for (guint i = 0; i < check->gaps->len; i++) {
 		const EspPartitionGap *gap = &g_array_index(check->gaps, EspPartitionGap, i);
-		g_autofree char *offset = g_strdup_printf("0x%" G_GINT64_MODIFIER "x", gap->offset);
-		g_autofree char *end =
-			g_strdup_printf("0x%" G_GINT64_MODIFIER "x", gap->offset + gap->size_bytes);
-		g_autofree char *size =
-			g_strdup_printf("0x%" G_GINT64_MODIFIER "x", gap->size_bytes);
+		const guint64 numbers[] = {gap->offset, gap->offset + gap->size_bytes,
+					   gap->size_bytes};
 
-		cmd_grid_add(grid, offset, end, size);
+		for (gsize j = 0; j < G_N_ELEMENTS(numbers); j++)
+			cmd_columns_add(columns,
+					g_strdup_printf("0x%" G_GINT64_MODIFIER "x", numbers[j]));
 	}
-	if (check->gaps->len > 0)
-		cmd_grid_print(grid, 2, stdout);
+	cmd_columns_print(columns);
 }
 
 static void print_encrypted(const EspPartitionTable *table)

@@ -1,7 +1,8 @@
 #include "base/error.h"
 #include "cmd/commands.h"
-#include "cmd/formats/grid.h"
+#include "cmd/formats/columns.h"
 #include "cmd/formats/partitions_options.h"
+#include "cmd/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,39 +33,45 @@ static char *size_text(guint32 size_bytes)
 /* "encrypted:readonly", with what flash encryption does anyway. */
 static char *flags_text(const EspPartition *partition)
 {
-	GString *text = g_string_new(NULL);
+	gboolean always = esp_partition_always_encrypted(partition);
+	gboolean encrypted = (partition->flags & ESP_PARTITION_ENCRYPTED) != 0;
+	gboolean readonly = (partition->flags & ESP_PARTITION_READONLY) != 0;
 
-	if ((partition->flags & ESP_PARTITION_ENCRYPTED) != 0)
-		g_string_append(text, "encrypted");
-	else if (esp_partition_always_encrypted(partition))
-		g_string_append(text, "(encrypted)");
-	if ((partition->flags & ESP_PARTITION_READONLY) != 0)
-		g_string_append(text, text->len > 0 ? ":readonly" : "readonly");
-	return g_string_free(text, FALSE);
+	if (!encrypted && !always && !readonly)
+		return g_strdup("-");
+	return g_strconcat(encrypted ? "encrypted"
+			   : always  ? "(encrypted)"
+				     : "",
+			   readonly && (encrypted || always) ? ":" : "", readonly ? "readonly" : "",
+			   NULL);
+}
+
+static void add_row(CmdColumns *columns, const EspPartition *row,
+		    const EspPartitionTableOptions *given)
+{
+	g_autofree char *label = cmd_partitions_label(row);
+	char type[8], subtype[8];
+
+	cmd_columns_add(columns, cmd_text_printable(label, FALSE));
+	cmd_columns_add(columns, g_strdup(esp_partition_type_name(row->type, type)));
+	cmd_columns_add(columns, g_strdup(esp_partition_subtype_name_with(given, row->type,
+									  row->subtype, subtype)));
+	cmd_columns_add(columns, g_strdup_printf("0x%x", row->offset));
+	cmd_columns_add(columns, size_text(row->size_bytes));
+	cmd_columns_add(columns, g_strdup_printf("0x%" G_GINT64_MODIFIER "x",
+						 (guint64)row->offset + row->size_bytes));
+	cmd_columns_add(columns, flags_text(row));
 }
 
 static void print_table(const EspPartitionTable *table, const EspPartitionTableOptions *given)
 {
 	static const char *const headings[] = {"NAME",  "TYPE", "SUBTYPE", ">OFFSET",
 					       ">SIZE", ">END", "FLAGS",   NULL};
-	g_autoptr(CmdGrid) grid = cmd_grid_new(headings);
+	CmdColumns *columns = cmd_columns_new(headings);
 
-	for (gsize i = 0; i < table->n_partitions; i++) {
-		const EspPartition *row = &table->partitions[i];
-		g_autofree char *label = cmd_partitions_label(row);
-		g_autofree char *size = size_text(row->size_bytes);
-		g_autofree char *flags = flags_text(row);
-		g_autofree char *offset = g_strdup_printf("0x%x", row->offset);
-		g_autofree char *end = g_strdup_printf("0x%" G_GINT64_MODIFIER "x",
-						       (guint64)row->offset + row->size_bytes);
-		char type[8], subtype[8];
-
-		cmd_grid_add(
-			grid, label, esp_partition_type_name(row->type, type),
-			esp_partition_subtype_name_with(given, row->type, row->subtype, subtype),
-			offset, size, end, flags);
-	}
-	cmd_grid_print(grid, 0, stdout);
+	for (gsize i = 0; i < table->n_partitions; i++)
+		add_row(columns, &table->partitions[i], given);
+	cmd_columns_print(columns);
 }
 
 static gboolean print_csv(const EspPartitionTable *table, const EspPartitionTableOptions *given,
