@@ -263,6 +263,7 @@ static gboolean set_blob(NvsVolume *volume, guint8 space, const EspNvsEntry *ent
 			 GError **error)
 {
 	g_autoptr(GArray) items = items_of(volume, space, entry->key);
+	g_autoptr(GError) refusal = NULL;
 	guint first_chunk = 0;
 
 	for (guint i = 0; i < items->len; i++) {
@@ -277,7 +278,10 @@ static gboolean set_blob(NvsVolume *volume, guint8 space, const EspNvsEntry *ent
 	/* Chunks without an index would only take room until the next mount. */
 	if (!g_error_matches(*error, ESP_ERROR, ESP_ERROR_TOO_LARGE))
 		return FALSE;
-	(void)erase_items(volume, space, entry->key, is_chunk_of_version, &first_chunk, NULL);
+	if (!erase_items(volume, space, entry->key, is_chunk_of_version, &first_chunk, &refusal)) {
+		g_clear_error(error);
+		g_propagate_error(error, g_steal_pointer(&refusal));
+	}
 	return FALSE;
 }
 
