@@ -249,6 +249,65 @@ static void refuses_a_newer_format_and_odd_sizes(void **state)
 	assert_true(g_error_matches(none, ESP_ERROR, ESP_ERROR_INVALID));
 }
 
+static void salvages_what_a_device_would_refuse(void **state)
+{
+	static const guint8 blob[4032 - 96] = {9};
+	const EspNvsEntry entries[] = {esp_nvs_unsigned("a", "n", ESP_NVS_U8, 9),
+				       esp_nvs_blob("a", "b", blob, sizeof blob)};
+	guint8 image[SIZE];
+	g_autoptr(EspNvsContents) newer = NULL, cut = NULL;
+
+	(void)state;
+	lay_out(image, entries, 2);
+	assert_int_equal(image[PAGE], 0xFE);
+	image[PAGE + 8] = 0xFD;
+	sign_header(image + PAGE);
+	assert_null(esp_nvs_read(image, SIZE, ESP_NVS_READ_DEFAULT, NULL));
+	newer = esp_nvs_read(image, SIZE, ESP_NVS_READ_SALVAGE, NULL);
+	assert_int_equal(newer->n_entries, 1);
+	assert_int_equal(esp_nvs_find(newer, "a", "n")->value.u, 9);
+	assert_null(esp_nvs_read(image, PAGE + 7, ESP_NVS_READ_DEFAULT, NULL));
+	cut = esp_nvs_read(image, PAGE + 7, ESP_NVS_READ_SALVAGE, NULL);
+	assert_int_equal(cut->n_entries, 1);
+	assert_null(esp_nvs_read(image, PAGE - 1, ESP_NVS_READ_SALVAGE, NULL));
+}
+
+static void what_follows_a_names_end_is_nothing(void **state)
+{
+	guint8 image[SIZE];
+	g_autoptr(EspNvsContents) contents = NULL;
+
+	(void)state;
+	one_key(image, 5);
+	entry_at(image, 1)[8 + 3] = 'x';
+	sign_entry(image, 1);
+	contents = read_all(image);
+	assert_int_equal(contents->n_entries, 1);
+	assert_int_equal(esp_nvs_find(contents, "a", "k")->value.u, 5);
+}
+
+static void keys_come_by_namespace_and_then_by_name(void **state)
+{
+	const EspNvsEntry entries[] = {
+		esp_nvs_unsigned("b", "b", ESP_NVS_U8, 1),
+		esp_nvs_unsigned("b", "ab", ESP_NVS_U8, 2),
+		esp_nvs_unsigned("c", "x", ESP_NVS_U8, 3),
+		esp_nvs_unsigned("a", "z", ESP_NVS_U8, 4),
+		esp_nvs_unsigned("a", "12345678b", ESP_NVS_U8, 5),
+		esp_nvs_unsigned("a", "12345678a", ESP_NVS_U8, 6),
+	};
+	static const guint8 order[] = {6, 5, 4, 2, 1, 3};
+	guint8 image[SIZE];
+	g_autoptr(EspNvsContents) contents = NULL;
+
+	(void)state;
+	lay_out(image, entries, G_N_ELEMENTS(entries));
+	contents = read_all(image);
+	assert_int_equal(contents->n_entries, sizeof order);
+	for (gsize i = 0; i < sizeof order; i++)
+		assert_int_equal(contents->entries[i].value.u, order[i]);
+}
+
 static void an_erased_or_meaningless_partition_is_empty(void **state)
 {
 	static const guint8 fills[] = {0xFF, 0x00, 0xA5};
@@ -301,6 +360,9 @@ int main(void)
 		cmocka_unit_test(a_half_written_item_is_not_there),
 		cmocka_unit_test(a_blob_without_its_index_or_a_chunk_is_not_there),
 		cmocka_unit_test(refuses_a_newer_format_and_odd_sizes),
+		cmocka_unit_test(salvages_what_a_device_would_refuse),
+		cmocka_unit_test(what_follows_a_names_end_is_nothing),
+		cmocka_unit_test(keys_come_by_namespace_and_then_by_name),
 		cmocka_unit_test(an_erased_or_meaningless_partition_is_empty),
 		cmocka_unit_test(old_blobs_are_read_only_when_asked_for),
 	};

@@ -313,6 +313,72 @@ static void writes_nothing_more_into_a_page_that_is_damaged_behind_its_items(voi
 	assert_value(image, &fresh);
 }
 
+/* A device would erase every entry. */
+static void touches_nothing_that_other_keys_encrypt(void **state)
+{
+	const EspNvsEntry entries[] = {esp_nvs_string("wifi", "ssid", "garden"),
+				       esp_nvs_unsigned("wifi", "n", ESP_NVS_U8, 1)};
+	Flash flash = {.cut_at = G_MAXUINT};
+	EspNvsFlash port = callbacks(&flash);
+	EspNvsKeys keys = {{1}, {2}}, other = {{1}, {3}};
+	const EspNvsKeys *const wrong[] = {NULL, &other};
+	guint8 image[SIZE], before[SIZE];
+
+	(void)state;
+	assert_true(esp_nvs_image_write(entries, 2, image, SIZE, NULL, NULL));
+	assert_true(esp_nvs_encrypt(image, SIZE, &keys, NULL));
+	memcpy(before, image, SIZE);
+	for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
+		g_autoptr(GError) set_error = NULL, erase_error = NULL;
+
+		assert_false(esp_nvs_set(image, SIZE, wrong[i], &entries[1], &port, &set_error));
+		assert_true(g_error_matches(set_error, ESP_ERROR, ESP_ERROR_CORRUPT));
+		assert_string_equal(set_error->message,
+				    "not one entry of the NVS partition has a right CRC: it is "
+				    "encrypted, or with other keys; a device would erase them all, "
+				    "so nothing is written");
+		assert_false(
+			esp_nvs_erase(image, SIZE, wrong[i], "wifi", "n", &port, &erase_error));
+		assert_true(g_error_matches(erase_error, ESP_ERROR, ESP_ERROR_CORRUPT));
+		assert_memory_equal(image, before, SIZE);
+	}
+	assert_int_equal(flash.n_operations, 0);
+	assert_true(esp_nvs_erase(image, SIZE, &keys, "wifi", "n", NULL, NULL));
+}
+
+static void an_encrypted_update_leaves_what_decrypts_to_the_plain_one(void **state)
+{
+	const EspNvsEntry entries[] = {
+		esp_nvs_string("wifi", "ssid", "garden"),
+		esp_nvs_blob("x", "blob", "abc", 3),
+		esp_nvs_blob("x", "blob", "defgh", 5),
+		esp_nvs_real("y", "n", ESP_NVS_DOUBLE, 9),
+	};
+	EspNvsKeys keys = {{1}, {2}};
+	guint8 plain[SIZE], encrypted[SIZE];
+
+	(void)state;
+	memset(plain, 0xFF, SIZE);
+	memset(encrypted, 0xFF, SIZE);
+	for (guint i = 0; i < 2 * TIMES; i++) {
+		EspNvsEntry boots = esp_nvs_unsigned("espalier", "boots", ESP_NVS_U32, i);
+		const EspNvsEntry *entry = i < G_N_ELEMENTS(entries) ? &entries[i] : &boots;
+
+		assert_true(esp_nvs_set(plain, SIZE, NULL, entry, NULL, NULL));
+		assert_true(esp_nvs_set(encrypted, SIZE, &keys, entry, NULL, NULL));
+	}
+	/* Erased entries keep their bytes, which differ: written ones and all around them do not.
+	 */
+	assert_true(esp_nvs_decrypt(encrypted, SIZE, &keys, NULL));
+	for (gsize page = 0; page < SIZE; page += ESP_NVS_PAGE_BYTES) {
+		assert_memory_equal(plain + page, encrypted + page, 64);
+		for (guint i = 0; i < ESP_NVS_PAGE_ENTRIES; i++)
+			if ((plain[page + 32 + i / 4] >> (2 * (i % 4)) & 3) != 0)
+				assert_memory_equal(plain + page + 64 + i * 32,
+						    encrypted + page + 64 + i * 32, 32);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +389,8 @@ int main(void)
 		cmocka_unit_test(erases_a_key_and_says_when_there_is_none),
 		cmocka_unit_test(does_not_write_to_a_read_only_partition),
 		cmocka_unit_test(updates_what_the_generator_lays_out),
+		cmocka_unit_test(touches_nothing_that_other_keys_encrypt),
+		cmocka_unit_test(an_encrypted_update_leaves_what_decrypts_to_the_plain_one),
 		cmocka_unit_test(writes_nothing_more_into_a_page_that_is_damaged_behind_its_items),
 	};
 

@@ -2,6 +2,8 @@
 #include "esp/error.h"
 #include "esp/nvs.h"
 
+#include <float.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -291,6 +293,115 @@ static void reads_back_the_longest_string_and_blob_at_every_place(void **state)
 	}
 }
 
+static void writes_blobs_of_version_1_in_one_piece(void **state)
+{
+	static const guint8 blob[1984] = {7};
+	const EspNvsEntry entries[] = {
+		esp_nvs_blob("a", "b", blob, sizeof blob),
+		esp_nvs_blob("a", "c", blob, sizeof blob),
+		esp_nvs_blob("a", "empty", NULL, 0),
+	};
+	const EspNvsWriteOptions options = {.format_version = 1};
+	guint8 image[SIZE];
+	g_autoptr(EspNvsContents) listed = NULL, contents = NULL;
+	guint32 crc;
+
+	(void)state;
+	assert_true(esp_nvs_image_write_with(entries, 3, &options, image, SIZE, NULL, NULL));
+	memcpy(&crc, image + 28, sizeof crc);
+	assert_int_equal(GUINT32_FROM_LE(crc), 0xDCDD16C2);
+	assert_int_equal(image[8], 0xFF);
+	assert_int_equal(image[FIRST_ENTRY + 32 + 1], 0x41);
+	assert_int_equal(image[FIRST_ENTRY + 32 + 2], 63);
+	assert_int_equal(image[FIRST_ENTRY + 32 + 3], 0xFF);
+	/* The second one would end on the last entry of the page: it begins the next one. */
+	assert_int_equal(image[0], 0xFC);
+	assert_int_equal(image[ESP_NVS_PAGE_BYTES + FIRST_ENTRY + 1], 0x41);
+	listed = esp_nvs_read(image, SIZE, ESP_NVS_READ_DEFAULT, NULL);
+	assert_int_equal(listed->n_entries, 0);
+	contents = esp_nvs_read(image, SIZE, ESP_NVS_READ_OLD_BLOBS, NULL);
+	assert_int_equal(contents->n_entries, 3);
+	assert_memory_equal(esp_nvs_find(contents, "a", "c")->value.blob.data, blob, sizeof blob);
+	assert_int_equal(esp_nvs_find(contents, "a", "empty")->value.blob.size_bytes, 0);
+}
+
+static void version_1_refuses_what_is_longer_than_its_limit(void **state)
+{
+	static const guint8 blob[1985];
+	g_autofree char *text = g_strnfill(1984, 'x');
+	const EspNvsEntry entries[] = {esp_nvs_string("a", "b", text),
+				       esp_nvs_blob("a", "b", blob, sizeof blob)};
+	const EspNvsWriteOptions options = {.format_version = 1};
+	guint8 image[SIZE];
+
+	(void)state;
+	for (gsize i = 0; i < G_N_ELEMENTS(entries); i++) {
+		g_autoptr(GError) error = NULL;
+
+		assert_false(esp_nvs_image_write_with(&entries[i], 1, &options, image, SIZE, NULL,
+						      &error));
+		assert_true(g_error_matches(error, ESP_ERROR, ESP_ERROR_TOO_LARGE));
+		assert_string_equal(
+			error->message,
+			"key 'a.b' has 1985 bytes, format version 1 allows 1984; use version 2");
+	}
+	text[1983] = '\0';
+	assert_true(esp_nvs_image_write_with(entries, 1, &options, image, SIZE, NULL, NULL));
+}
+
+static void writes_and_reads_floats_and_doubles(void **state)
+{
+	static const guint8 single[8] = {0x00, 0x00, 0xC0, 0xBF, 0xFF, 0xFF, 0xFF, 0xFF};
+	static const guint8 twice[8] = {0x9A, 0x99, 0x99, 0x99, 0x99, 0x99, 0xB9, 0x3F};
+	const EspNvsEntry entries[] = {
+		esp_nvs_real("a", "single", ESP_NVS_FLOAT, -1.5),
+		esp_nvs_real("a", "twice", ESP_NVS_DOUBLE, 0.1),
+		esp_nvs_real("a", "endless", ESP_NVS_FLOAT, HUGE_VAL),
+		esp_nvs_real("a", "largest", ESP_NVS_FLOAT, FLT_MAX),
+	};
+	g_autoptr(GBytes) image = image_of(entries, 4, SIZE);
+	g_autoptr(EspNvsContents) contents = esp_nvs_read(bytes_of(image), SIZE, 0, NULL);
+
+	(void)state;
+	assert_int_equal(bytes_of(image)[FIRST_ENTRY + 32 + 1], 0x24);
+	assert_memory_equal(bytes_of(image) + FIRST_ENTRY + 32 + 24, single, 8);
+	assert_int_equal(bytes_of(image)[FIRST_ENTRY + 64 + 1], 0x28);
+	assert_memory_equal(bytes_of(image) + FIRST_ENTRY + 64 + 24, twice, 8);
+	assert_int_equal(contents->n_entries, 4);
+	for (gsize i = 0; i < G_N_ELEMENTS(entries); i++) {
+		const EspNvsEntry *found = esp_nvs_find(contents, "a", entries[i].key);
+
+		assert_int_equal(found->type, entries[i].type);
+		assert_true(found->value.real == entries[i].value.real);
+	}
+}
+
+static void refuses_what_is_no_number_and_what_no_float_holds(void **state)
+{
+	const struct {
+		EspNvsEntry entry;
+		const char *message;
+	} rows[] = {
+		{esp_nvs_real("a", "b", ESP_NVS_FLOAT, NAN),
+		 "key 'a.b' is a float that is not a number, which NVS refuses"},
+		{esp_nvs_real("a", "b", ESP_NVS_DOUBLE, NAN),
+		 "key 'a.b' is a double that is not a number, which NVS refuses"},
+		{esp_nvs_real("a", "b", ESP_NVS_FLOAT, 1e39),
+		 "key 'a.b' is too large for a float; make it a double"},
+		{esp_nvs_real("a", "b", ESP_NVS_FLOAT, -1e39),
+		 "key 'a.b' is too large for a float; make it a double"},
+	};
+
+	(void)state;
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GError) error = NULL;
+
+		assert_null(esp_nvs_image_new(&rows[i].entry, 1, SIZE, &error));
+		assert_true(g_error_matches(error, ESP_ERROR, ESP_ERROR_INVALID));
+		assert_string_equal(error->message, rows[i].message);
+	}
+}
+
 static void names_its_types(void **state)
 {
 	static const char *const names[] = {"u8",  "i8",  "u16", "i16",    "u32",
@@ -303,6 +414,8 @@ static void names_its_types(void **state)
 		assert_string_equal(esp_nvs_type_name(type), names[i]);
 	}
 	assert_false(esp_nvs_type_from_name("float", &type));
+	assert_string_equal(esp_nvs_type_name(ESP_NVS_FLOAT), "float");
+	assert_string_equal(esp_nvs_type_name(ESP_NVS_DOUBLE), "double");
 	assert_null(esp_nvs_type_name(ESP_NVS_NAMESPACE));
 }
 
@@ -322,6 +435,10 @@ int main(void)
 		cmocka_unit_test(returns_to_an_earlier_namespace_without_defining_it_again),
 		cmocka_unit_test(writes_into_the_callers_buffer_what_it_returns_as_bytes),
 		cmocka_unit_test(reads_back_the_longest_string_and_blob_at_every_place),
+		cmocka_unit_test(writes_blobs_of_version_1_in_one_piece),
+		cmocka_unit_test(version_1_refuses_what_is_longer_than_its_limit),
+		cmocka_unit_test(writes_and_reads_floats_and_doubles),
+		cmocka_unit_test(refuses_what_is_no_number_and_what_no_float_holds),
 		cmocka_unit_test(names_its_types),
 	};
 
