@@ -98,7 +98,8 @@ static void doubt_flags(const Doubt *doubt)
 		     at->label);
 }
 
-/* The bootloader takes the last of equal apps, esp_ota_ops the first. */
+/* The cache may map less than there is. The bootloader takes the last of equal apps, esp_ota_ops
+ * the first. */
 static void doubt_app(const Doubt *doubt)
 {
 	const EspPartition *at = doubt->at;
@@ -106,6 +107,12 @@ static void doubt_app(const Doubt *doubt)
 
 	if (at->type != ESP_PARTITION_APP)
 		return;
+	if (doubt->options->mapped_bytes != 0 &&
+	    (guint64)at->offset + at->size_bytes > doubt->options->mapped_bytes)
+		warn(doubt,
+		     "'%s' ends at 0x%" G_GINT64_MODIFIER "x, but the chip runs apps only from "
+		     "the first 0x%x bytes of flash",
+		     at->label, (guint64)at->offset + at->size_bytes, doubt->options->mapped_bytes);
 	first = esp_partition_find_type(doubt->table, at->type, at->subtype);
 	if (first != at)
 		warn(doubt, "'%s' has the subtype of '%s': only one of them can start", at->label,

@@ -90,7 +90,8 @@ typedef struct {
 	guint32 bootloader_offset;
 	gboolean has_recovery_offset;
 	guint32 recovery_offset;
-	guint64 flash_bytes;     /* 0 = not checked */
+	guint64 flash_bytes;  /* 0 = not checked */
+	guint32 mapped_bytes; /* EspChip.mapped_flash_bytes: apps belong below; 0 = not checked */
 	gboolean secure_boot_v1; /* app sizes in steps of 0x10000; V2 asks for no more than none */
 	gboolean no_md5;         /* from CSV: a table without the MD5 row */
 	/* `$NAME` and `${NAME}` in CSV; NULL, or a NULL answer, is an error that names it. */
@@ -146,8 +147,8 @@ EspPartitionTable *esp_partition_table_read(const guint8 *data, gsize size_bytes
 
 /* As esp_partition_table_read, but goes on after a fault: appends everything that is wrong with the
  * table to `findings`, faults in the order in which ESP-IDF would come to them. Yours, without rows
- * that have no place and those behind a damaged one of a binary, or NULL if a row of a CSV cannot be
- * read. */
+ * that have no place and those behind a damaged one of a binary, or NULL if a row of a CSV cannot
+ * be read. */
 EspPartitionTable *esp_partition_table_check(const guint8 *data, gsize size_bytes,
 					     const EspPartitionTableOptions *options,
 					     GPtrArray *findings);

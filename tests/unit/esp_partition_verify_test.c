@@ -252,6 +252,25 @@ static void warns_of_what_is_likely_a_mistake(void **state)
 	}
 }
 
+static void warns_of_an_app_where_the_chip_runs_none(void **state)
+{
+	const EspPartitionTableOptions options = {.mapped_bytes = 16 * MB};
+	static const char fits[] = "a,app,factory,0xf00000,1M",
+			  beyond[] = "a,app,factory,0xf10000,1M", data[] = "a,data,fat,16M,1M";
+	g_autoptr(GPtrArray) none = findings_of(fits, &options);
+	g_autoptr(GPtrArray) one = findings_of(beyond, &options);
+	g_autoptr(GPtrArray) other = findings_of(data, &options);
+	g_autoptr(GPtrArray) unknown = findings_of(beyond, NULL);
+
+	(void)state;
+	assert_int_equal(none->len + other->len + unknown->len, 0);
+	assert_int_equal(one->len, 1);
+	assert_string_equal(((EspPartitionFinding *)g_ptr_array_index(one, 0))->text,
+			    "line 1: 'a' ends at 0x1010000, but the chip runs apps only from the "
+			    "first 0x1000000 "
+			    "bytes of flash");
+}
+
 static void warns_of_nothing_in_a_table_as_it_should_be(void **state)
 {
 	static const char *const rows[] = {
@@ -332,6 +351,7 @@ int main(void)
 		cmocka_unit_test(refuses_binaries_whose_rows_are_well_formed_but_lie_wrongly),
 		cmocka_unit_test(finds_all_overlaps_with_what_spans_them),
 		cmocka_unit_test(warns_of_what_is_likely_a_mistake),
+		cmocka_unit_test(warns_of_an_app_where_the_chip_runs_none),
 		cmocka_unit_test(warns_of_nothing_in_a_table_as_it_should_be),
 		cmocka_unit_test(warns_of_unknown_flags_and_a_missing_md5_and_keeps_the_flags),
 		cmocka_unit_test(finds_the_gaps),

@@ -73,6 +73,7 @@ static gboolean read_chip(const char *name, EspPartitionTableOptions *table, Cmd
 	}
 	table->has_bootloader_offset = TRUE;
 	table->bootloader_offset = chip->boot_offset;
+	table->mapped_bytes = chip->mapped_flash_bytes;
 	return TRUE;
 }
 

@@ -42,7 +42,8 @@ extern CmdPartitionsWords cmd_partitions_words;
 		 0,                                                                                \
 		 G_OPTION_ARG_STRING,                                                              \
 		 &cmd_partitions_words.chip,                                                       \
-		 "chip, which says where its bootloader lies (esp32, esp32c3, ...)",               \
+		 "chip (esp32, esp32c3, ...): where its bootloader lies, how much flash runs "     \
+		 "apps",                                                                           \
 		 "CHIP"},                                                                          \
 		{"bootloader-offset",                                                              \
 		 0,                                                                                \
