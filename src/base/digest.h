@@ -1,6 +1,8 @@
 /* base/digest.h — SHA-256 over OpenSSL, constant-time comparison, random bytes. Any thread. */
 #pragma once
 
+#include "base/hex.h"
+
 #include <glib.h>
 
 enum {
@@ -27,13 +29,6 @@ void base_inputs_hash_add(BaseInputsHash *hash, const void *data, gsize size_byt
 void base_inputs_hash_add_string(BaseInputsHash *hash, const char *text);
 /* Ends the hash and frees it: 64 hex characters. Yours. */
 char *base_inputs_hash_finish(BaseInputsHash *hash);
-
-/* Lower-case hex of `size_bytes` bytes. Yours. */
-char *base_hex(const void *data, gsize size_bytes);
-
-/* Reads hex of either case into bytes. Yours, or NULL if `text` is not an even number of hex
- * digits. */
-GBytes *base_unhex(const char *text);
 
 /* TRUE if both are the same; takes as long for any difference. NULL equals nothing. */
 gboolean base_secret_equal(const char *a, const char *b);

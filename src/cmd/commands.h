@@ -22,9 +22,14 @@ CMD_FLEET_ONLY extern const CmdCommand cmd_wait;
 
 /* Commands of Espressif's formats (cmd/formats/). They need no more than GLib, and libcrypto where
  * something is hashed, encrypted or signed. */
+extern const CmdCommand cmd_image_decrypt;
+extern const CmdCommand cmd_image_encrypt;
 extern const CmdCommand cmd_image_info;
+extern const CmdCommand cmd_image_key_digest;
 extern const CmdCommand cmd_image_merge;
+extern const CmdCommand cmd_image_sign;
 extern const CmdCommand cmd_image_verify;
+extern const CmdCommand cmd_image_verify_signature;
 extern const CmdCommand cmd_nvs_batch;
 extern const CmdCommand cmd_nvs_check;
 extern const CmdCommand cmd_nvs_decrypt;

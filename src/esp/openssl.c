@@ -22,7 +22,7 @@ static gpointer open_library(G_GNUC_UNUSED gpointer data)
 
 	if (library == NULL)
 		g_error("%s: install OpenSSL 3.0 or later (libssl3)", dlerror());
-#define FIND(name) functions.name = (__typeof__(name) *)find(library, #name);
+#define FIND(name) functions.name = (__typeof__(functions.name))find(library, #name);
 	ESP_OPENSSL_FUNCTIONS(FIND)
 #undef FIND
 	return &functions;

@@ -4,10 +4,11 @@
 #pragma once
 
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/engine.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/ec.h>
-#include <openssl/err.h>
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -32,7 +33,14 @@
 	F(ECDSA_SIG_get0)                                                                          \
 	F(ECDSA_SIG_new)                                                                           \
 	F(ECDSA_SIG_set0)                                                                          \
+	F(ENGINE_by_id)                                                                            \
+	F(ENGINE_ctrl_cmd_string)                                                                  \
+	F(ENGINE_finish)                                                                           \
+	F(ENGINE_free)                                                                             \
+	F(ENGINE_init)                                                                             \
+	F(ENGINE_load_private_key)                                                                 \
 	F(ERR_clear_error)                                                                         \
+	F(ERR_peek_error)                                                                          \
 	F(ERR_peek_last_error)                                                                     \
 	F(ERR_reason_error_string)                                                                 \
 	F(EVP_CIPHER_CTX_free)                                                                     \
@@ -81,12 +89,16 @@
 	F(i2d_ECDSA_SIG)                                                                           \
 	F(i2d_PUBKEY)
 
-/* Pointers with the types and the names that OpenSSL's headers give. */
+/* Pointers with the types and the names that OpenSSL's headers give. Engines are deprecated, and
+ * the only way to PKCS#11 that Debian 12 has. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 typedef struct {
 #define ESP_OPENSSL_MEMBER(name) __typeof__(name) *name;
 	ESP_OPENSSL_FUNCTIONS(ESP_OPENSSL_MEMBER)
 #undef ESP_OPENSSL_MEMBER
 } EspOpenssl;
+#pragma GCC diagnostic pop
 
 /* The functions; the same at every call. A machine without libcrypto.so.3 is a broken installation:
  * the process ends with a message that names the library, as GLib ends it without memory. */

@@ -1,0 +1,73 @@
+#include "cmd/formats/sign_key.h"
+
+#include "base/error.h"
+#include "cmd/formats/io.h"
+#include "cmd/formats/pkcs11.h"
+#include "cmd/formats/secret.h"
+#include "esp/error.h"
+
+#include <string.h>
+
+static int passphrase(char *buffer, gsize buffer_bytes, gpointer user_data, GError **error)
+{
+	const char *path = user_data;
+	gsize most = MIN(buffer_bytes, ESP_SIGNATURE_PASSPHRASE_MAX_BYTES);
+	g_auto(CmdSecret) secret = {0};
+
+	if (path != NULL
+		    ? !cmd_secret_read_line(path, most, &secret, error)
+		    : !cmd_secret_ask("passphrase of the key", "give a file with --passphrase-file",
+				      most, &secret, error))
+		return -1;
+	memcpy(buffer, secret.data, secret.size_bytes);
+	return (int)secret.size_bytes;
+}
+
+static EspSignatureKey *read_private(const CmdSecret *secret, const char *name,
+				     const SignKeyOptions *options, GError **error)
+{
+	EspSignatureKey *key =
+		esp_signature_key_read_private(secret->data, secret->size_bytes, passphrase,
+					       (gpointer)options->passphrase_path, error);
+
+	if (key == NULL)
+		g_prefix_error(error, "%s: ", cmd_input_name(name));
+	return key;
+}
+
+EspSignatureKey *sign_key_load(const char *name, const SignKeyOptions *options, GError **error)
+{
+	g_auto(CmdSecret) secret = {0};
+
+	if (pkcs11_is_uri(name))
+		return pkcs11_key_load(name, options->module_path, options->pin_path, error);
+	if (!cmd_secret_read(name, ESP_SIGNATURE_KEY_FILE_MAX_BYTES, &secret, error))
+		return NULL;
+	return read_private(&secret, name, options, error);
+}
+
+EspSignatureKey *sign_key_load_public(const char *name, const SignKeyOptions *options,
+				      GError **error)
+{
+	g_auto(CmdSecret) secret = {0};
+	gboolean is_private = FALSE;
+	EspSignatureKey *key;
+
+	if (pkcs11_is_uri(name))
+		return pkcs11_key_load(name, options->module_path, options->pin_path, error);
+	if (!cmd_secret_read_any(name, ESP_SIGNATURE_KEY_FILE_MAX_BYTES, &secret, &is_private,
+				 error))
+		return NULL;
+	key = esp_signature_key_read_public(secret.data, secret.size_bytes, error);
+	if (key != NULL)
+		return key;
+	if (!g_error_matches(*error, ESP_ERROR, ESP_ERROR_INVALID) ||
+	    (!is_private && strstr((const char *)secret.data, "PRIVATE KEY") == NULL)) {
+		g_prefix_error(error, "%s: ", cmd_input_name(name));
+		return NULL;
+	}
+	g_clear_error(error);
+	if (!cmd_secret_check(name, is_private, error))
+		return NULL;
+	return read_private(&secret, name, options, error);
+}
