@@ -1,7 +1,7 @@
 #include "base/digest.h"
-#include "esp/chips.h"
 #include "esp/error.h"
 #include "esp/image.h"
+#include "esp_image_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -252,59 +252,248 @@ static void keeps_texts_that_fill_their_field(void **state)
 	assert_string_equal(image.description.version, host.version);
 }
 
-static void knows_the_chips_of_the_api(void **state)
+/* ---- Images of chips ---- */
+
+/* Every field at a value of its own. */
+static FixtureImage of_a_chip(void)
 {
-	static const struct {
-		const char *name;
-		guint id, boot_offset;
-	} rows[] = {{"esp32", 0, 0x1000}, {"esp32s2", 2, 0x1000}, {"esp32s3", 9, 0},
-		    {"esp32c3", 5, 0},    {"esp32c6", 13, 0},     {"esp32h2", 16, 0},
-		    {"host", 0xF057, 0}};
-	gsize n = 0, in_api = 0;
-	const EspChip *chips = esp_chips(&n);
-
-	(void)state;
-	for (gsize i = 0; i < n; i++)
-		in_api += chips[i].in_api ? 1 : 0;
-	assert_int_equal(in_api, G_N_ELEMENTS(rows));
-	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
-		const EspChip *chip = esp_chip_find(rows[i].name);
-
-		assert_non_null(chip);
-		assert_ptr_equal(esp_chip_find_id(rows[i].id), chip);
-		assert_int_equal(chip->boot_offset, rows[i].boot_offset);
-	}
-	assert_null(esp_chip_find("esp8266"));
-	assert_null(esp_chip_find_id(0xFFFF));
+	return (FixtureImage){.chip_id = 0x1234,
+			      .mode = 5,
+			      .size_and_frequency = 0x73,
+			      .min_revision = 0x0102,
+			      .max_revision = 0x0304,
+			      .is_app = TRUE,
+			      .page_log2 = 15,
+			      .secure_version = 0x01020304,
+			      .min_efuse = 0x0506,
+			      .max_efuse = 0x0708,
+			      .segments = {{0x3C000020, 260}, {0x3FC80000, 12}, {0, 4}}};
 }
 
-static void reads_flash_settings_as_people_write_them(void **state)
+static void reads_every_field_of_the_header(void **state)
 {
-	static const struct {
-		const char *text;
-		guint32 size;
-	} sizes[] = {{"1MB", 1 << 20},    {"4mb", 4 << 20},
-		     {"128M", 128 << 20}, {"3MB", 0},
-		     {"256MB", 0},        {"4", 0},
-		     {"-4MB", 0},         {"", 0},
-		     {"4MBs", 0},         {"99999999999999999999MB", 0}};
-	guint8 nibble = 0xEE;
+	const FixtureImage fixture = of_a_chip();
+	gsize size_bytes;
+	g_autofree guint8 *data = fixture_image(&fixture, &size_bytes);
+	EspImage image;
 
 	(void)state;
-	for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
-		guint32 size = 0;
+	memcpy(data + 19, "abcd", 4);
+	esp_image_examine(data, size_bytes, &image, NULL);
+	assert_int_equal(image.chip_id, 0x1234);
+	assert_int_equal(image.spi_mode, 5);
+	assert_int_equal(image.flash_size, 7);
+	assert_int_equal(image.flash_speed, 3);
+	assert_int_equal(image.entry, 0x40081234);
+	assert_int_equal(image.wp_pin, 0xEE);
+	assert_int_equal(image.drives.clk, 1);
+	assert_int_equal(image.drives.q, 2);
+	assert_int_equal(image.drives.d, 3);
+	assert_int_equal(image.drives.cs, 4);
+	assert_int_equal(image.drives.hd, 5);
+	assert_int_equal(image.drives.wp, 6);
+	assert_int_equal(image.min_revision_old, 7);
+	assert_int_equal(image.min_revision, 0x0102);
+	assert_int_equal(image.max_revision, 0x0304);
+	assert_memory_equal(image.reserved, "abcd", 4);
+	assert_int_equal(image.n_segments, 3);
+	assert_int_equal(image.n_segments_said, 3);
+	assert_int_equal(image.segments[1].load_address, 0x3FC80000);
+	assert_int_equal(image.segments[1].size_bytes, 12);
+	assert_int_equal(image.segments[1].offset, 32 + 260 + 8);
+	assert_int_equal(image.segments[2].offset, 32 + 260 + 8 + 12 + 8);
+	assert_true(image.has_hash);
+}
 
-		assert_int_equal(esp_flash_size_parse(sizes[i].text, &size), sizes[i].size != 0);
-		assert_int_equal(size, sizes[i].size);
+static void reads_every_field_of_the_app_description(void **state)
+{
+	const FixtureImage fixture = of_a_chip();
+	gsize size_bytes;
+	g_autofree guint8 *data = fixture_image(&fixture, &size_bytes);
+	guint8 elf[32];
+	EspImage image;
+
+	(void)state;
+	memset(elf, 0xE1, sizeof elf);
+	assert_true(esp_image_read(data, size_bytes, &image, NULL));
+	assert_true(image.has_description);
+	assert_false(image.has_bootloader_description);
+	assert_int_equal(image.description.secure_version, 0x01020304);
+	assert_string_equal(image.description.version, "1.2.3");
+	assert_string_equal(image.description.project, "soil-probe");
+	assert_string_equal(image.description.time, "12:34:56");
+	assert_string_equal(image.description.date, "Mar  3 2026");
+	assert_string_equal(image.description.idf_version, "v6.0");
+	assert_memory_equal(image.description.elf_sha256, elf, sizeof elf);
+	assert_int_equal(image.description.min_efuse_block_revision, 0x0506);
+	assert_int_equal(image.description.max_efuse_block_revision, 0x0708);
+	assert_int_equal(image.description.mmu_page_log2, 15);
+	assert_int_equal(image.description.spi_flash_mode, 2);
+}
+
+static void reads_every_field_of_the_bootloader_description(void **state)
+{
+	const FixtureImage fixture = {.is_bootloader = TRUE, .segments = {{0x3FFF0000, 80}}};
+	gsize size_bytes;
+	g_autofree guint8 *data = fixture_image(&fixture, &size_bytes);
+	EspImage image;
+
+	(void)state;
+	assert_true(esp_image_read(data, size_bytes, &image, NULL));
+	assert_true(image.has_bootloader_description);
+	assert_false(image.has_description);
+	assert_int_equal(image.bootloader.secure_version, 9);
+	assert_int_equal(image.bootloader.version, 77);
+	assert_string_equal(image.bootloader.idf_version, "v5.5-bootloader-with-32-bytes-ab");
+	assert_string_equal(image.bootloader.date_time, "Mar  3 2026 12:34:56");
+}
+
+/* What is too short for a description, or has another mark, has none. */
+static void takes_nothing_else_for_a_description(void **state)
+{
+	static const struct {
+		gboolean is_app, is_bootloader;
+		guint32 size_bytes;
+		gsize flip;
+		gboolean found;
+	} rows[] = {
+		{TRUE, FALSE, 256, 0, TRUE},   {TRUE, FALSE, 256, 32, FALSE},
+		{TRUE, FALSE, 256, 35, FALSE}, {FALSE, TRUE, 80, 0, TRUE},
+		{FALSE, TRUE, 80, 32, FALSE},  {FALSE, TRUE, 80, 33, FALSE},
+		{FALSE, TRUE, 80, 34, FALSE},  {FALSE, TRUE, 80, 35, TRUE},
+	};
+
+	(void)state;
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const FixtureImage fixture = {.is_app = rows[i].is_app,
+					      .is_bootloader = rows[i].is_bootloader,
+					      .segments = {{0x3FFF0000, rows[i].size_bytes}}};
+		gsize size_bytes;
+		g_autofree guint8 *data = fixture_image(&fixture, &size_bytes);
+		EspImage image;
+
+		if (rows[i].flip > 0)
+			data[rows[i].flip] ^= 1;
+		esp_image_examine(data, size_bytes, &image, NULL);
+		assert_int_equal(image.has_description || image.has_bootloader_description,
+				 rows[i].found);
+		fixture_put32(data + 28, rows[i].size_bytes - 4);
+		esp_image_examine(data, size_bytes, &image, NULL);
+		assert_false(image.has_description || image.has_bootloader_description);
 	}
-	assert_true(esp_flash_mode_parse("DIO", &nibble));
-	assert_int_equal(nibble, 2);
-	assert_false(esp_flash_mode_parse("opi", &nibble));
-	assert_true(esp_flash_frequency_parse(esp_chip_find("esp32"), "80m", &nibble));
-	assert_int_equal(nibble, 0xF);
-	assert_true(esp_flash_frequency_parse(esp_chip_find("esp32c6"), "80M", &nibble));
-	assert_int_equal(nibble, 0);
-	assert_false(esp_flash_frequency_parse(esp_chip_find("esp32c6"), "26m", &nibble));
+}
+
+static void tells_both_what_is_and_what_should_be(void **state)
+{
+	const FixtureImage fixture = of_a_chip();
+	gsize size_bytes;
+	g_autofree guint8 *data = fixture_image(&fixture, &size_bytes);
+	guint8 right = data[size_bytes - 33], hash[32];
+	g_autoptr(GError) error = NULL;
+	EspImage image;
+
+	(void)state;
+	assert_true(esp_image_examine(data, size_bytes, &image, NULL));
+	assert_int_equal(image.checksum_validity, ESP_IMAGE_VALID);
+	assert_int_equal(image.hash_validity, ESP_IMAGE_VALID);
+	assert_int_equal(image.checksum_is, right);
+	memcpy(hash, data + size_bytes - 32, 32);
+	data[size_bytes - 33] ^= 0x10;
+	data[size_bytes - 1] ^= 0x01;
+	assert_false(esp_image_examine(data, size_bytes, &image, &error));
+	assert_true(g_str_has_prefix(error->message, "app image: the checksum is 0x"));
+	assert_int_equal(image.checksum, right ^ 0x10);
+	assert_int_equal(image.checksum_is, right);
+	assert_int_equal(image.checksum_validity, ESP_IMAGE_WRONG);
+	assert_int_equal(image.hash_validity, ESP_IMAGE_WRONG);
+	assert_int_equal(image.hash[31], hash[31] ^ 1);
+	assert_memory_not_equal(image.hash_is, image.hash, 32);
+	assert_int_equal(image.size_bytes, size_bytes);
+	data[size_bytes - 33] ^= 0x10;
+	assert_false(esp_image_examine(data, size_bytes, &image, NULL));
+	assert_int_equal(image.checksum_validity, ESP_IMAGE_VALID);
+	assert_memory_equal(image.hash_is, hash, 32);
+}
+
+/* The checksum is the last byte of a tail of 1 to 16. */
+static void pads_the_checksum_to_sixteen(void **state)
+{
+	(void)state;
+	for (guint32 n = 4; n <= 64; n += 4) {
+		const FixtureImage fixture = {.no_hash = TRUE, .segments = {{0x3FFF0000, n}}};
+		gsize size_bytes;
+		g_autofree guint8 *data = fixture_image(&fixture, &size_bytes);
+		EspImage image;
+
+		assert_true(esp_image_read(data, size_bytes, &image, NULL));
+		assert_int_equal(image.size_bytes, size_bytes);
+		assert_int_equal(size_bytes % 16, 0);
+	}
+}
+
+static void takes_sixteen_segments_of_any_length(void **state)
+{
+	FixtureImage fixture = {0};
+	EspImage image;
+	gsize size_bytes;
+	g_autofree guint8 *data = NULL, *more = NULL;
+
+	(void)state;
+	for (guint i = 0; i < 16; i++)
+		fixture.segments[i] = (FixtureSegment){0x3FFF0000 + i * 256, 4 * (i + 1)};
+	data = fixture_image(&fixture, &size_bytes);
+	assert_true(esp_image_read(data, size_bytes, &image, NULL));
+	assert_int_equal(image.n_segments, 16);
+	assert_int_equal(image.segments[15].size_bytes, 64);
+	fixture.segments[16] = (FixtureSegment){0x3FFF8000, 4};
+	more = fixture_image(&fixture, &size_bytes);
+	assert_false(esp_image_read(more, size_bytes, &image, NULL));
+}
+
+static void sets_flash_settings_and_the_hash_with_them(void **state)
+{
+	static const struct {
+		int mode, size, speed;
+		guint8 mode_is, size_and_speed_is;
+	} rows[] = {
+		{ESP_IMAGE_KEEP, ESP_IMAGE_KEEP, ESP_IMAGE_KEEP, 5, 0x73},
+		{0, ESP_IMAGE_KEEP, ESP_IMAGE_KEEP, 0, 0x73},
+		{ESP_IMAGE_KEEP, 2, ESP_IMAGE_KEEP, 5, 0x23},
+		{ESP_IMAGE_KEEP, ESP_IMAGE_KEEP, 0xF, 5, 0x7F},
+		{3, 0, 0, 3, 0x00},
+	};
+
+	(void)state;
+	for (gsize i = 0; i < 2 * G_N_ELEMENTS(rows); i++) {
+		FixtureImage fixture = of_a_chip();
+		gsize row = i / 2, size_bytes;
+		g_autofree guint8 *data = NULL, *expected = NULL;
+
+		fixture.no_hash = i % 2 == 1;
+		data = fixture_image(&fixture, &size_bytes);
+		assert_true(esp_image_set_flash(data, size_bytes, rows[row].mode, rows[row].size,
+						rows[row].speed, NULL));
+		fixture.mode = rows[row].mode_is;
+		fixture.size_and_frequency = rows[row].size_and_speed_is;
+		expected = fixture_image(&fixture, &size_bytes);
+		assert_memory_equal(data, expected, size_bytes);
+	}
+}
+
+static void sets_nothing_in_a_damaged_image(void **state)
+{
+	const FixtureImage fixture = of_a_chip();
+	gsize size_bytes;
+	g_autofree guint8 *data = fixture_image(&fixture, &size_bytes);
+	g_autofree guint8 *before = NULL;
+	g_autoptr(GError) error = NULL;
+
+	(void)state;
+	data[8] ^= 1;
+	before = g_memdup2(data, size_bytes);
+	assert_false(esp_image_set_flash(data, size_bytes, 0, 0, 0, &error));
+	assert_true(g_error_matches(error, ESP_ERROR, ESP_ERROR_CORRUPT));
+	assert_memory_equal(data, before, size_bytes);
 }
 
 int main(void)
@@ -318,8 +507,15 @@ int main(void)
 		cmocka_unit_test(gives_no_program_out_of_another_chips_image),
 		cmocka_unit_test(refuses_what_a_host_image_cannot_hold),
 		cmocka_unit_test(keeps_texts_that_fill_their_field),
-		cmocka_unit_test(knows_the_chips_of_the_api),
-		cmocka_unit_test(reads_flash_settings_as_people_write_them),
+		cmocka_unit_test(reads_every_field_of_the_header),
+		cmocka_unit_test(reads_every_field_of_the_app_description),
+		cmocka_unit_test(reads_every_field_of_the_bootloader_description),
+		cmocka_unit_test(takes_nothing_else_for_a_description),
+		cmocka_unit_test(tells_both_what_is_and_what_should_be),
+		cmocka_unit_test(pads_the_checksum_to_sixteen),
+		cmocka_unit_test(takes_sixteen_segments_of_any_length),
+		cmocka_unit_test(sets_flash_settings_and_the_hash_with_them),
+		cmocka_unit_test(sets_nothing_in_a_damaged_image),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

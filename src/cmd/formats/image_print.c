@@ -58,22 +58,27 @@ static void print_flash(const EspImage *image, const EspChip *chip)
 	     frequency != NULL ? frequency : frequency_number, size);
 }
 
-static void print_revision(const char *label, guint revision)
+static gboolean is_limit(guint revision)
 {
-	if (revision == 0 || revision == ESP_IMAGE_NO_REVISION_LIMIT)
-		line(label, "no limit");
-	else
-		line(label, "v%u.%u", revision / 100, revision % 100);
+	return revision != 0 && revision != ESP_IMAGE_NO_REVISION_LIMIT;
+}
+
+/* "v0.3 to v1.99", "v0.3 or later". Yours. */
+static char *revisions(guint min, guint max)
+{
+	if (is_limit(max))
+		return g_strdup_printf("v%u.%u to v%u.%u", min / 100, min % 100, max / 100,
+				       max % 100);
+	return g_strdup_printf("v%u.%u or later", min / 100, min % 100);
 }
 
 static void print_header(const EspImage *image, const EspChip *chip)
 {
 	const EspImageDrives *drives = &image->drives;
+	g_autofree char *range = revisions(image->min_revision, image->max_revision);
 
 	line("Chip", "%s (0x%04x)", chip == NULL ? "unknown" : chip->title, image->chip_id);
-	line("Minimum revision", "v%u.%u (old field: %u)", image->min_revision / 100,
-	     image->min_revision % 100, image->min_revision_old);
-	print_revision("Maximum revision", image->max_revision);
+	line("Revision", "%s (old field: %u)", range, image->min_revision_old);
 	line("Entry", "0x%08x", image->entry);
 	print_flash(image, chip);
 	line("WP pin", "0x%02x%s", image->wp_pin,
@@ -131,6 +136,9 @@ static void print_end(const CmdImage *file)
 
 static void print_app(const EspAppDescription *app)
 {
+	g_autofree char *range =
+		revisions(app->min_efuse_block_revision, app->max_efuse_block_revision);
+
 	printf("\nApp description\n");
 	line_text("Project", app->project);
 	line_text("Version", app->version);
@@ -139,9 +147,7 @@ static void print_app(const EspAppDescription *app)
 	line_text("ESP-IDF", app->idf_version);
 	line_hex("ELF SHA-256", app->elf_sha256, sizeof app->elf_sha256, "");
 	line("Secure version", "%u", app->secure_version);
-	line("eFuse block", "v%u.%u or later", app->min_efuse_block_revision / 100,
-	     app->min_efuse_block_revision % 100);
-	print_revision("eFuse block until", app->max_efuse_block_revision);
+	line("eFuse block", "%s", range);
 	if (app->mmu_page_log2 > 0 && app->mmu_page_log2 <= 31)
 		line("MMU page", "%u KiB", (1U << app->mmu_page_log2) / 1024);
 	else
