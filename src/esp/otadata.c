@@ -215,12 +215,15 @@ static void write_state(guint8 *data, int index, EspOtaRecord *record, guint32 s
 }
 
 /* The least sequence number that means `slot` and is not less than `current`. FALSE if there is
- * none. */
+ * none. esp_ota_ops would count on from 0 with 0, which means another slot than the last; but no
+ * device has that number. */
 static gboolean sequence_for(guint32 current, int slot, guint n_slots, guint32 *sequence)
 {
 	guint32 wanted = ((guint32)slot + 1) % n_slots;
 	guint32 ahead = (wanted + n_slots - current % n_slots) % n_slots;
 
+	if (current == 0 && ahead == 0)
+		ahead = n_slots;
 	if (current >= EMPTY_SEQUENCE - ahead)
 		return FALSE;
 	*sequence = current + ahead;

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { INPUT_MAX_BYTES = 1024 };
+enum { INPUT_MAX_BYTES = 512 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

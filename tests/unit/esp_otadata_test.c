@@ -346,6 +346,24 @@ static void refuses_to_run_out_of_sequence_numbers(void **state)
 	assert_true(esp_otadata_select(data, sizeof data, 2, 1, ESP_OTA_NEW, NULL, NULL));
 }
 
+static void counts_on_from_nought_to_the_right_slot(void **state)
+{
+	(void)state;
+	for (int slot = 0; slot < 6; slot++) {
+		guint8 data[ESP_OTADATA_BYTES];
+		EspOtaBoot boot;
+
+		memset(data, 0xFF, sizeof data);
+		put(data, 0);
+		assert_true(esp_otadata_choose(data, sizeof data, 6, FALSE, &boot, NULL));
+		assert_int_equal(boot.slot, 3); /* 0xFFFFFFFF modulo 6 */
+		assert_true(
+			esp_otadata_select(data, sizeof data, 6, slot, ESP_OTA_NEW, NULL, NULL));
+		assert_true(esp_otadata_choose(data, sizeof data, 6, FALSE, &boot, NULL));
+		assert_int_equal(boot.slot, slot);
+	}
+}
+
 static void knows_states_by_their_names(void **state)
 {
 	static const guint32 states[] = {0, 1, 2, 3, 4, ESP_OTA_UNDEFINED};
@@ -398,6 +416,7 @@ int main(void)
 		cmocka_unit_test(says_where_an_app_that_rejects_itself_would_go),
 		cmocka_unit_test(writes_down_the_slot_that_started_first),
 		cmocka_unit_test(refuses_to_run_out_of_sequence_numbers),
+		cmocka_unit_test(counts_on_from_nought_to_the_right_slot),
 		cmocka_unit_test(knows_states_by_their_names),
 		cmocka_unit_test(reads_what_a_real_bootloader_left_after_a_rollback),
 	};
