@@ -14,8 +14,7 @@ enum {
 static gboolean truncated(GError **error, gsize size_bytes, guint64 wanted, const char *what)
 {
 	g_set_error(error, ESP_ERROR, ESP_ERROR_TRUNCATED,
-		    "app image: it ends after %" G_GSIZE_FORMAT
-		    " bytes, %s ends at %" G_GUINT64_FORMAT,
+		    "image: it ends after %" G_GSIZE_FORMAT " bytes, %s ends at %" G_GUINT64_FORMAT,
 		    size_bytes, what, wanted);
 	return FALSE;
 }
@@ -59,21 +58,19 @@ static gboolean read_header(const guint8 *data, gsize size_bytes, EspImage *imag
 		return truncated(error, size_bytes, ESP_IMAGE_HEADER_BYTES, "the header");
 	if (data[0] != ESP_IMAGE_MAGIC) {
 		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
-			    "app image: it begins with 0x%02x, not 0x%02x", data[0],
-			    ESP_IMAGE_MAGIC);
+			    "image: it begins with 0x%02x, not 0x%02x", data[0], ESP_IMAGE_MAGIC);
 		return FALSE;
 	}
 	read_header_fields(data, image);
 	if (data[1] < 1 || data[1] > ESP_IMAGE_SEGMENTS_MAX) {
 		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
-			    "app image: it has %u segments, 1 to %d are allowed", data[1],
+			    "image: it has %u segments, 1 to %d are allowed", data[1],
 			    ESP_IMAGE_SEGMENTS_MAX);
 		return FALSE;
 	}
 	if (data[23] > 1) {
 		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
-			    "app image: the mark of an appended hash is %u, neither 0 nor 1",
-			    data[23]);
+			    "image: the mark of an appended hash is %u, neither 0 nor 1", data[23]);
 		return FALSE;
 	}
 	return TRUE;
@@ -93,7 +90,7 @@ static gboolean read_segment(const guint8 *data, gsize size_bytes, gsize at, Esp
 	segment.size_bytes = esp_get_le32(data + at + 4);
 	if (segment.size_bytes % 4 != 0 || segment.size_bytes >= ESP_IMAGE_SEGMENT_MAX_BYTES) {
 		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
-			    "app image: segment %" G_GSIZE_FORMAT
+			    "image: segment %" G_GSIZE_FORMAT
 			    " has %u bytes; a multiple of 4 below 16 MiB is allowed",
 			    image->n_segments, segment.size_bytes);
 		return FALSE;
@@ -171,7 +168,7 @@ static gboolean check_checksum(const guint8 *data, gsize size_bytes, gsize end, 
 	}
 	image->checksum_validity = ESP_IMAGE_WRONG;
 	g_set_error(error, ESP_ERROR, ESP_ERROR_CORRUPT,
-		    "app image: the checksum is 0x%02x, but its bytes give 0x%02x: it is damaged",
+		    "image: the checksum is 0x%02x, but its bytes give 0x%02x: it is damaged",
 		    image->checksum, image->checksum_is);
 	return FALSE;
 }
@@ -192,9 +189,8 @@ static gboolean check_hash(const guint8 *data, gsize size_bytes, EspImage *image
 		return TRUE;
 	}
 	image->hash_validity = ESP_IMAGE_WRONG;
-	g_set_error_literal(
-		error, ESP_ERROR, ESP_ERROR_CORRUPT,
-		"app image: the appended SHA-256 is not that of its bytes: it is damaged");
+	g_set_error_literal(error, ESP_ERROR, ESP_ERROR_CORRUPT,
+			    "image: the appended SHA-256 is not that of its bytes: it is damaged");
 	return FALSE;
 }
 

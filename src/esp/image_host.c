@@ -51,7 +51,7 @@ static gboolean put_header(guint8 *data, guint64 flash_bytes, guint32 segment_by
 
 	if (!esp_flash_size_nibble(flash_bytes == 0 ? HOST_FLASH_BYTES : flash_bytes, &nibble)) {
 		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
-			    "app image: a flash of %" G_GUINT64_FORMAT
+			    "image: a flash of %" G_GUINT64_FORMAT
 			    " bytes is none of 1 MB, 2 MB, 4 MB … 128 MB",
 			    flash_bytes);
 		return FALSE;
@@ -75,13 +75,13 @@ static gboolean program_check(const EspHostImage *host, GError **error)
 
 	if (host->program_bytes == 0) {
 		g_set_error_literal(error, ESP_ERROR, ESP_ERROR_INVALID,
-				    "app image: the program is empty");
+				    "image: the program is empty");
 		return FALSE;
 	}
 	if (host->program_bytes <= most)
 		return TRUE;
 	g_set_error(error, ESP_ERROR, ESP_ERROR_TOO_LARGE,
-		    "app image: the program is %" G_GSIZE_FORMAT
+		    "image: the program is %" G_GSIZE_FORMAT
 		    " bytes too large, a segment carries %" G_GSIZE_FORMAT "; strip it",
 		    host->program_bytes - most, most);
 	return FALSE;
@@ -137,7 +137,7 @@ gboolean esp_image_host_program(const guint8 *data, const EspImage *image, const
 		const EspChip *chip = esp_chip_find_id(image->chip_id);
 
 		g_set_error(error, ESP_ERROR, ESP_ERROR_NOT_SUPPORTED,
-			    "app image: it is for chip 0x%04x (%s), not for a host device",
+			    "image: it is for chip 0x%04x (%s), not for a host device",
 			    image->chip_id, chip == NULL ? "unknown" : chip->title);
 		return FALSE;
 	}
@@ -148,7 +148,7 @@ gboolean esp_image_host_program(const guint8 *data, const EspImage *image, const
 		    ESP_IMAGE_DESCRIPTION_BYTES + ESP_IMAGE_HOST_HEADER_BYTES ||
 	    memcmp(header, host_magic, sizeof host_magic) != 0) {
 		g_set_error_literal(error, ESP_ERROR, ESP_ERROR_INVALID,
-				    "app image: it is for host devices, but carries no program");
+				    "image: it is for host devices, but carries no program");
 		return FALSE;
 	}
 	length = esp_get_le32(header + sizeof host_magic);
@@ -156,7 +156,7 @@ gboolean esp_image_host_program(const guint8 *data, const EspImage *image, const
 	       ESP_IMAGE_HOST_HEADER_BYTES;
 	if (length == 0 || length > room) {
 		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
-			    "app image: its program is said to have %u bytes, the segment has %u",
+			    "image: its program is said to have %u bytes, the segment has %u",
 			    length, room);
 		return FALSE;
 	}

@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-	MOST_BYTES = 4096,
+	MOST_BYTES = 1024,
 	MOST_PARTS = 4,
 	MOST_SPAN = 0x12000, /* around the usual place of the table, and the end of 64 KiB: a wider
 				one would take long to fill */

@@ -428,6 +428,135 @@ def test_merges(rng, folder):
     test_overlaps(rng, folder)
 
 
+# ---- Wrong usage, and folders ----
+
+def expect(arguments, status, message):
+    got, output, errors = ours(*arguments)
+    if got != status or message not in errors:
+        sys.exit(f"FAILED: {arguments}: status {got}, {errors}")
+    count("refusals")
+    return output
+
+
+def build_folder(rng, folder, chip="esp32c3", sums=True):
+    """A bundle, as flasher_args.json and SHA256SUMS describe it."""
+    build = tempfile.mkdtemp(dir=folder)
+    boot = CHIP_DEFS[chip].BOOTLOADER_FLASH_OFFSET
+    files = {"bootloader.bin": (boot, image_of(rng, chip, is_app=False)), "app.bin": (0x10000, image_of(rng, chip)), "raw.bin": (0x9000, b"\xaa" * 100)}
+    for name, (_, data) in files.items():
+        write(build, name, data)
+    args = {"flash_settings": {"flash_mode": "qout", "flash_size": "detect", "flash_freq": "keep"},
+            "flash_files": {hex(offset): name for name, (offset, _) in files.items()}, "extra_esptool_args": {"chip": chip}}
+    write(build, "flasher_args.json", json.dumps(args).encode())
+    if sums:
+        write(build, "SHA256SUMS", "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, (_, data) in files.items()).encode())
+    return build, files
+
+
+def test_folders(rng, folder):
+    theirs, mine = os.path.join(folder, "theirs"), os.path.join(folder, "mine")
+    for chip in CHIPS:
+        build, files = build_folder(rng, folder, chip, sums=rng.random() < 0.5)
+        with heard():
+            esptool_cmds.merge_bin(list(files.values()), chip, output=theirs, flash_mode="qout")
+        expect(["merge", build, mine], 0, "there is no partition table among the files")
+        with open(theirs, "rb") as one, open(mine, "rb") as other:
+            check(one.read() == other.read(), f"a build folder for {chip} is merged with the settings it names")
+    build, files = build_folder(rng, folder)
+    expect(["merge", build, mine, "--chip", "esp32"], 1, "the folder is built for esp32c3, not for esp32")
+    expect(["merge", build, mine, "--flash-mode", "opi"], 1, "flash mode 'opi' is none of qio, qout, dio, dout, keep")
+    os.chmod(os.path.join(build, "raw.bin"), 0o600)
+    expect(["merge", build, mine], 0, "")
+    check(os.stat(mine).st_mode & 0o777 == 0o600, "what holds a secret file is as secret")
+    write(build, "raw.bin", b"\xbb" * 100)
+    expect(["merge", build, mine], 1, "raw.bin is not the file that SHA256SUMS names; fetch the bundle again")
+    with open(os.path.join(build, "SHA256SUMS"), "w") as file:
+        file.write("0" * 64 + "  app.bin\n")
+    expect(["merge", build, mine], 1, "bootloader.bin is not in SHA256SUMS; fetch the bundle again")
+    os.unlink(os.path.join(build, "flasher_args.json"))
+    expect(["merge", build, mine], 1, "flasher_args.json: No such file")
+
+
+def test_refusals(rng, folder):
+    app = write(folder, "app.bin", image_of(rng, "esp32c3", has_hash=True))
+    s3 = write(folder, "s3.bin", image_of(rng, "esp32s3"))
+    raw = write(folder, "raw.bin", b"\xaa" * 5000)
+    with open(app, "rb") as file:
+        good = file.read()
+    flipped = bytearray(good)
+    flipped[-1] ^= 1
+    bad = write(folder, "bad.bin", bytes(flipped))
+    unknown = bytearray(image_of(rng, "esp32c3", has_hash=False))
+    unknown[12:14] = b"\x34\x12"
+    foreign = write(folder, "foreign.bin", bytes(unknown))
+    out = os.path.join(folder, "out")
+    rows = [
+        (["info"], 2, "one file is needed"),
+        (["info", app, app], 2, "one file is needed"),
+        (["info", app, "-o", "yaml"], 2, "--output takes text or json, not 'yaml'"),
+        (["info", os.path.join(folder, "none")], 1, "No such file"),
+        (["info", foreign, "-o", "json"], 0, ""),
+        (["verify"], 2, "one file is needed"),
+        (["verify", app, "--chip", "esp8266"], 2, "--chip 'esp8266' is not known here"),
+        (["verify", app, "--partition-size", "big"], 2, "--partition-size takes a number from 0x1 to 0xffffffff"),
+        (["verify", app, "--revision", "v1.100"], 2, "--revision takes a revision (v0.3, or 3 as in major * 100 + minor), not 'v1.100'"),
+        (["verify", app, "--revision", "1.2.3"], 2, "--revision takes a revision"),
+        (["verify", app, "--efuse-block-revision", "x"], 2, "--efuse-block-revision takes a number"),
+        (["verify", app, "--secure-version", "-1"], 2, "--secure-version takes a number"),
+        (["verify", app, "--table", raw], 1, "raw.bin: "),
+        (["verify", bad], 1, "the chip would not start it"),
+        (["verify", foreign], 1, "the chip would not start it"),
+        (["verify", app, "-o", "json"], 0, ""),
+        (["verify", app, "--bootloader"], 0, ""),
+        (["merge"], 2, "a folder and a file to write are needed"),
+        (["merge", out, "0x0", app, "0x8000"], 2, "a folder and a file to write are needed"),
+        (["merge", app, out], 2, "app.bin is no folder; name a bundle, or pairs of a place in flash and a file"),
+        (["merge", out, "zero", app], 2, "the place of a file takes a number"),
+        (["merge", out, "0x100000000", app], 2, "the place of a file takes a number"),
+        (["merge", out, "0x0", os.path.join(folder, "none")], 1, "No such file"),
+        (["merge", out, "0x0", app, "0x10000", s3], 1, "s3.bin is an image for ESP32-S3, not for ESP32-C3"),
+        (["merge", out, "0x0", app, "--chip", "esp32s3"], 1, "app.bin is an image for ESP32-C3, not for ESP32-S3"),
+        (["merge", out, "0x0", app, "0x10000", foreign], 1, "foreign.bin is an image for an unknown chip, not for ESP32-C3"),
+        (["merge", out, "0x0", bad], 1, "bad.bin: image: the appended SHA-256 is not that of its bytes"),
+        (["merge", out, "0x0", raw], 2, "--chip is needed: none of the files is an image that says which"),
+        (["merge", out, "0x0", raw, "--chip", "esp99"], 1, "the chip 'esp99' is not known here"),
+        (["merge", out, "0x0", app, "--format", "elf"], 2, "--format takes raw, hex or uf2, not 'elf'"),
+        (["merge", out, "0x0", app, "--format", "hex", "--target-offset", "0"], 2, "--target-offset is for --format raw only"),
+        (["merge", out, "0x0", app, "--format", "uf2", "--pad-to-size", "4MB"], 2, "--pad-to-size is for --format raw only"),
+        (["merge", out, "0x0", app, "--chunk-size", "256"], 2, "--chunk-size is for --format uf2 only"),
+        (["merge", out, "0x0", app, "--md5-disable"], 2, "--md5-disable is for --format uf2 only"),
+        (["merge", out, "0x0", app, "--format", "uf2", "--chunk-size", "454"], 1, "carries a multiple of 4 up to 452 bytes, not 454"),
+        (["merge", out, "0x1000", app, "--target-offset", "0x2000"], 1, "app.bin lies at 0x1000, the file is to begin with 0x2000"),
+        (["merge", out, "0x0", app, "--pad-to-size", "0x20"], 1, "to pad to"),
+        (["merge", out, "0x0", app, "--flash-freq", "48m"], 1, "flash frequency '48m' is none of 80m, 40m, 26m, 20m, keep, which ESP32-C3 has"),
+        (["merge", "-", "0x0", app, "-o", "json"], 2, "both the file and --output json would go to standard output"),
+        (["merge", out, "0xfff000", raw, "--chip", "esp32c3"], 0, "it ends at 0x1000388; ESP32-C3 runs no code from behind 16 MB"),
+        (["merge", out, "0x1000", raw, "--chip", "esp32c3", "--flash-mode", "dio"], 0, "nothing lies at 0x0, where ESP32-C3 has its bootloader"),
+    ]
+    for arguments, status, message in rows:
+        expect(arguments, status, message)
+    check(expect(["merge", "-", "0x10000", app, "--format", "raw", "--target-offset", "0x10000"], 0, "to be written at 0x10000") == good,
+          "a file alone is what it was, on standard output, too")
+    said = json.loads(expect(["merge", out, "0x8000", app, "-o", "json"], 0, ""))
+    check((said["format"], said["chip"], said["startOffset"], said["endOffset"], said["sizeBytes"]) ==
+          ("raw", "esp32c3", 0, 0x8000 + len(good), 0x8000 + len(good)) and said["parts"][0]["offset"] == 0x8000, "what was merged is told as JSON")
+    piped = subprocess.run([ESPALIER, "image", "info", "-"], input=good, capture_output=True)
+    check(piped.returncode == 0 and b"standard input" in piped.stdout, "images are read from standard input")
+    test_slots(rng, folder)
+
+
+def test_slots(rng, folder):
+    data = b""
+    while len(data) <= 0x1000:
+        data = image_of(rng, "esp32c3")
+    app = write(folder, "large.bin", data)
+    table = write(folder, "table.csv", b"factory, app, factory, 0x10000, 0x1000\nota_0, app, ota_0, 0x20000, 0x100000\n")
+    small = write(folder, "small.csv", b"factory, app, factory, 0x10000, 0x1000\n")
+    said = json.loads(expect(["verify", app, "--table", table, "-o", "json"], 0, ""))
+    check([(slot["label"], slot["fits"]) for slot in said["slots"]] == [("factory", False), ("ota_0", True)], "the slots that an image fits are told")
+    expect(["verify", app, "--table", small], 1, "it fits no slot of the table")
+
+
 # ---- Host images ----
 
 def for_chip(image, chip):
@@ -485,6 +614,8 @@ def main():
         test_images(rng, folder)
         test_damaged(rng, folder)
         test_merges(rng, folder)
+        test_folders(rng, folder)
+        test_refusals(rng, folder)
     print(", ".join(f"{number} {what}" for what, number in counts.items()))
 
 

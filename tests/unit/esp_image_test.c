@@ -115,7 +115,7 @@ static void an_image_without_a_hash_is_held_by_its_checksum(void **state)
 	copy[ESP_IMAGE_HOST_PROGRAM_OFFSET] ^= 0x10;
 	assert_false(esp_image_read(copy, size, &image, &error));
 	assert_true(g_error_matches(error, ESP_ERROR, ESP_ERROR_CORRUPT));
-	assert_true(g_str_has_prefix(error->message, "app image: the checksum is 0x"));
+	assert_true(g_str_has_prefix(error->message, "image: the checksum is 0x"));
 }
 
 static void says_what_is_wrong_with_an_image(void **state)
@@ -126,19 +126,19 @@ static void says_what_is_wrong_with_an_image(void **state)
 		int code;
 		const char *message;
 	} rows[] = {
-		{0, 0x7F, ESP_ERROR_INVALID, "app image: it begins with 0x7f, not 0xe9"},
-		{1, 0, ESP_ERROR_INVALID, "app image: it has 0 segments, 1 to 16 are allowed"},
-		{1, 17, ESP_ERROR_INVALID, "app image: it has 17 segments, 1 to 16 are allowed"},
+		{0, 0x7F, ESP_ERROR_INVALID, "image: it begins with 0x7f, not 0xe9"},
+		{1, 0, ESP_ERROR_INVALID, "image: it has 0 segments, 1 to 16 are allowed"},
+		{1, 17, ESP_ERROR_INVALID, "image: it has 17 segments, 1 to 16 are allowed"},
 		{23, 2, ESP_ERROR_INVALID,
-		 "app image: the mark of an appended hash is 2, neither 0 nor 1"},
+		 "image: the mark of an appended hash is 2, neither 0 nor 1"},
 		{28, 0x21, ESP_ERROR_INVALID,
-		 "app image: segment 0 has 289 bytes; a multiple of 4 below 16 MiB is allowed"},
+		 "image: segment 0 has 289 bytes; a multiple of 4 below 16 MiB is allowed"},
 		{31, 0x01, ESP_ERROR_INVALID,
-		 "app image: segment 0 has 16777504 bytes; a multiple of 4 below 16 MiB is "
+		 "image: segment 0 has 16777504 bytes; a multiple of 4 below 16 MiB is "
 		 "allowed"},
 		{310, 0, ESP_ERROR_CORRUPT, NULL},
 		{8, 0, ESP_ERROR_CORRUPT,
-		 "app image: the appended SHA-256 is not that of its bytes: it is damaged"},
+		 "image: the appended SHA-256 is not that of its bytes: it is damaged"},
 	};
 	g_autoptr(GBytes) bytes = image_of(16);
 	gsize size = 0;
@@ -174,15 +174,15 @@ static void gives_no_program_out_of_another_chips_image(void **state)
 		const char *message;
 	} rows[] = {
 		{5, 'E', 16, ESP_ERROR_NOT_SUPPORTED,
-		 "app image: it is for chip 0x0005 (ESP32-C3), not for a host device"},
+		 "image: it is for chip 0x0005 (ESP32-C3), not for a host device"},
 		{0x1234, 'E', 16, ESP_ERROR_NOT_SUPPORTED,
-		 "app image: it is for chip 0x1234 (unknown), not for a host device"},
+		 "image: it is for chip 0x1234 (unknown), not for a host device"},
 		{0xF057, 'X', 16, ESP_ERROR_INVALID,
-		 "app image: it is for host devices, but carries no program"},
+		 "image: it is for host devices, but carries no program"},
 		{0xF057, 'E', 17, ESP_ERROR_INVALID,
-		 "app image: its program is said to have 17 bytes, the segment has 16"},
+		 "image: its program is said to have 17 bytes, the segment has 16"},
 		{0xF057, 'E', 0, ESP_ERROR_INVALID,
-		 "app image: its program is said to have 0 bytes, the segment has 16"},
+		 "image: its program is said to have 0 bytes, the segment has 16"},
 	};
 
 	(void)state;
@@ -213,15 +213,15 @@ static void refuses_what_a_host_image_cannot_hold(void **state)
 		int code;
 		const char *message;
 	} rows[] = {
-		{0, "1", 0, ESP_ERROR_INVALID, "app image: the program is empty"},
+		{0, "1", 0, ESP_ERROR_INVALID, "image: the program is empty"},
 		{ESP_IMAGE_SEGMENT_MAX_BYTES, "1", 0, ESP_ERROR_TOO_LARGE,
-		 "app image: the program is 276 bytes too large, a segment carries 16776940; strip "
+		 "image: the program is 276 bytes too large, a segment carries 16776940; strip "
 		 "it"},
 		{16, "a-version-that-has-exactly-33-char", 0, ESP_ERROR_INVALID,
 		 "app description: the version 'a-version-that-has-exactly-33-char' has 34 bytes, "
 		 "32 are allowed"},
 		{16, "1", 3 << 20, ESP_ERROR_INVALID,
-		 "app image: a flash of 3145728 bytes is none of 1 MB, 2 MB, 4 MB … 128 MB"},
+		 "image: a flash of 3145728 bytes is none of 1 MB, 2 MB, 4 MB … 128 MB"},
 	};
 
 	(void)state;
@@ -401,7 +401,7 @@ static void tells_both_what_is_and_what_should_be(void **state)
 	data[size_bytes - 33] ^= 0x10;
 	data[size_bytes - 1] ^= 0x01;
 	assert_false(esp_image_examine(data, size_bytes, &image, &error));
-	assert_true(g_str_has_prefix(error->message, "app image: the checksum is 0x"));
+	assert_true(g_str_has_prefix(error->message, "image: the checksum is 0x"));
 	assert_int_equal(image.checksum, right ^ 0x10);
 	assert_int_equal(image.checksum_is, right);
 	assert_int_equal(image.checksum_validity, ESP_IMAGE_WRONG);

@@ -379,7 +379,7 @@ static void leaves_what_is_no_bootloader_as_it_is(void **state)
 	assert_true(esp_merge_set_flash(unreadable, &flash, &cut_note, NULL));
 	assert_string_equal(cut_note,
 			    "bootloader.bin at 0x0 is no image, its flash settings are left as "
-			    "they are (app image: it ends after 100 bytes, a segment ends at 160)");
+			    "they are (image: it ends after 100 bytes, a segment ends at 160)");
 	g_bytes_unref(raw);
 	raw = esp_merge_raw(unreadable, 0, 0, NULL);
 	assert_true(g_bytes_equal(raw, cut));
@@ -400,7 +400,7 @@ static void a_damaged_bootloader_gets_no_new_hash(void **state)
 	merge = with_bootloader("esp32c3", 0, bad);
 	assert_false(esp_merge_set_flash(merge, &flash, NULL, &error));
 	assert_true(g_error_matches(error, ESP_ERROR, ESP_ERROR_CORRUPT));
-	assert_string_equal(error->message, "bootloader.bin: app image: the appended SHA-256 is "
+	assert_string_equal(error->message, "bootloader.bin: image: the appended SHA-256 is "
 					    "not that of its bytes: it is damaged");
 }
 

@@ -164,6 +164,15 @@ static void print_bootloader(const EspBootloaderDescription *bootloader)
 	line("Secure version", "%u", bootloader->secure_version);
 }
 
+static void print_kind(const EspImageReport *report)
+{
+	gboolean is_guess = report->kind == ESP_IMAGE_KIND_BOOTLOADER &&
+			    !report->image.has_bootloader_description;
+
+	line("Kind", "%s%s", cmd_image_kind_name(report->kind),
+	     is_guess ? " (or a program for memory: it has no description)" : "");
+}
+
 void cmd_image_print(const CmdImage *file)
 {
 	const EspImage *image = &file->report->image;
@@ -171,7 +180,7 @@ void cmd_image_print(const CmdImage *file)
 	line("File", "%s, %" G_GSIZE_FORMAT " bytes", file->name, file->size_bytes);
 	if (!image->has_header)
 		return;
-	line("Kind", "%s", cmd_image_kind_name(file->report->kind));
+	print_kind(file->report);
 	print_header(image, file->report->chip);
 	print_segments(image, file->report->chip);
 	if (image->has_end)
