@@ -46,12 +46,17 @@ static void inspect_spaces(NvsInspector *inspector, const GArray *items)
 /* ---- Duplicates ---- */
 
 /* What one mount leaves of two of a name is the newer one, if a cut update can have left them:
- * within the active page, around a page that is moved, or with the last item of all. */
+ * within the active page, around a page that is moved, or with the last item of all. A namespace is
+ * never written anew. */
 static gboolean is_from_a_cut(const NvsLiveItem *older, const NvsLiveItem *newer, guint n_items)
 {
-	return (older->page == newer->page && newer->page->state == NVS_PAGE_ACTIVE) ||
-	       older->page->state == NVS_PAGE_FREEING || newer->page->state == NVS_PAGE_FREEING ||
-	       newer->order + 1 == n_items;
+	if (older->page != newer->page &&
+	    (older->page->state == NVS_PAGE_FREEING || newer->page->state == NVS_PAGE_FREEING))
+		return TRUE;
+	if (newer->space == 0)
+		return FALSE;
+	return older->page == newer->page ? newer->page->state == NVS_PAGE_ACTIVE
+					  : newer->order + 1 == n_items;
 }
 
 static gboolean same_part(const NvsLiveItem *a, const NvsLiveItem *b)

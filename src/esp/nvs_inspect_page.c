@@ -81,6 +81,27 @@ static void inspect_unreadable(NvsInspector *inspector, const NvsPage *page)
 				  page->bytes[8], NVS_VERSION_2);
 }
 
+/* One page at a time is moved. */
+static void inspect_move(NvsInspector *inspector, const NvsPage *page)
+{
+	const GPtrArray *used = inspector->volume.used;
+
+	for (guint i = 0; g_ptr_array_index(used, i) != page; i++) {
+		const NvsPage *other = g_ptr_array_index(used, i);
+
+		if (other->state != NVS_PAGE_FREEING)
+			continue;
+		nvs_inspector_add(inspector, ESP_NVS_FAULT, ESP_NVS_FINDING_FREEING, page, -1,
+				  "the page was being moved, as was page %zd: a mount moves one, "
+				  "and loses what the next one had copied",
+				  (gssize)(other - inspector->volume.pages));
+		return;
+	}
+	nvs_inspector_add(inspector, ESP_NVS_WARNING, ESP_NVS_FINDING_FREEING, page, -1,
+			  "the page was being moved when the power went; the next mount moves it "
+			  "again");
+}
+
 /* Pages in use come by their sequence numbers; `page` stands in their list with its neighbours. */
 static void inspect_order(NvsInspector *inspector, const NvsPage *page)
 {
@@ -100,9 +121,7 @@ static void inspect_order(NvsInspector *inspector, const NvsPage *page)
 				page->sequence, (gssize)(other - inspector->volume.pages));
 	}
 	if (page->state == NVS_PAGE_FREEING)
-		nvs_inspector_add(inspector, ESP_NVS_WARNING, ESP_NVS_FINDING_FREEING, page, -1,
-				  "the page was being moved when the power went; the next mount "
-				  "moves it again");
+		inspect_move(inspector, page);
 	if (page->state == NVS_PAGE_ACTIVE && page != last)
 		nvs_inspector_add(inspector, ESP_NVS_FAULT, ESP_NVS_FINDING_TWO_ACTIVE, page, -1,
 				  "the page is active, but page %zd has a higher sequence number",

@@ -63,8 +63,7 @@ static void read_spaces(Reader *reader, const GArray *items)
 		guint8 index = item->entry[24];
 		const char *name;
 
-		if (item->space != 0 || item->type != ESP_NVS_U8 || index == 0 ||
-		    index > NVS_NAMESPACE_INDEX_MAX)
+		if (!nvs_defines_space(item))
 			continue;
 		name = keep_name(reader, item->entry + 8);
 		if (g_hash_table_add(seen, (gpointer)name) && reader->spaces[index] == NULL)
@@ -204,29 +203,29 @@ static int compare_entries(const void *a, const void *b)
 	return esp_nvs_entry_compare(a, b);
 }
 
-/* Two of 256 indices by the names they have; those without one come last. */
+/* Two indices of namespaces by the names they have. */
 static gint compare_spaces(gconstpointer a, gconstpointer b, gpointer spaces)
 {
 	const char *const *names = spaces;
-	guint8 index_a = *(const guint8 *)a, index_b = *(const guint8 *)b;
 
-	if (names[index_a] == NULL || names[index_b] == NULL)
-		return names[index_a] == names[index_b] ? (int)index_a - index_b
-		       : names[index_a] == NULL         ? 1
-							: -1;
-	return strcmp(names[index_a], names[index_b]);
+	return strcmp(names[*(const guint8 *)a], names[*(const guint8 *)b]);
 }
 
-/* So that one sort brings items together by key and keys into their order. */
+/* So that one sort brings items together by key and keys into their order: namespaces by name,
+ * behind them the indices that have none. */
 static void rank_by_name(const Reader *reader, GArray *items)
 {
-	guint8 by_name[G_N_ELEMENTS(reader->spaces)], ranks[G_N_ELEMENTS(reader->spaces)];
+	guint8 order[G_N_ELEMENTS(reader->spaces)], ranks[G_N_ELEMENTS(reader->spaces)];
+	guint n_named = 0, n_nameless = 0;
 
-	for (guint i = 0; i < sizeof by_name; i++)
-		by_name[i] = (guint8)i;
-	g_qsort_with_data(by_name, sizeof by_name, 1, compare_spaces, (gpointer)reader->spaces);
-	for (guint i = 0; i < sizeof by_name; i++)
-		ranks[by_name[i]] = (guint8)i;
+	for (guint i = 0; i < sizeof order; i++)
+		if (reader->spaces[i] != NULL)
+			order[n_named++] = (guint8)i;
+		else
+			order[sizeof order - ++n_nameless] = (guint8)i;
+	g_qsort_with_data(order, (gint)n_named, 1, compare_spaces, (gpointer)reader->spaces);
+	for (guint i = 0; i < sizeof order; i++)
+		ranks[order[i]] = (guint8)i;
 	for (guint i = 0; i < items->len; i++) {
 		NvsLiveItem *item = &g_array_index(items, NvsLiveItem, i);
 

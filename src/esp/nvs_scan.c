@@ -128,6 +128,12 @@ gint nvs_live_item_compare(gconstpointer a, gconstpointer b)
 	return item_a->order < item_b->order ? -1 : item_a->order > item_b->order;
 }
 
+gboolean nvs_defines_space(const NvsLiveItem *item)
+{
+	return item->space == 0 && item->type == ESP_NVS_U8 && item->entry[24] != 0 &&
+	       item->entry[24] <= NVS_NAMESPACE_INDEX_MAX;
+}
+
 gboolean nvs_live_item_same_key(const NvsLiveItem *a, const NvsLiveItem *b)
 {
 	return compare_keys(a, b) == 0;

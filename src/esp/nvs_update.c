@@ -118,7 +118,7 @@ static gboolean find_space(const NvsVolume *volume, const char *name, guint8 *in
 	for (guint i = 0; i < items->len; i++) {
 		const NvsLiveItem *item = &g_array_index(items, NvsLiveItem, i);
 
-		if (item->type == ESP_NVS_U8) {
+		if (nvs_defines_space(item)) {
 			*index = item->entry[24];
 			return TRUE;
 		}
@@ -139,7 +139,7 @@ static gboolean open_space(NvsVolume *volume, const char *name, guint8 *index, G
 	for (guint i = 0; i < items->len; i++) {
 		const NvsLiveItem *live = &g_array_index(items, NvsLiveItem, i);
 
-		if (live->space == 0 && live->type == ESP_NVS_U8)
+		if (nvs_defines_space(live))
 			taken[live->entry[24]] = TRUE;
 	}
 	while (free_index <= NVS_NAMESPACE_INDEX_MAX && taken[free_index])

@@ -76,6 +76,9 @@ gint nvs_live_item_compare(gconstpointer a, gconstpointer b);
 /* TRUE if both are of one namespace and key. */
 gboolean nvs_live_item_same_key(const NvsLiveItem *a, const NvsLiveItem *b);
 
+/* TRUE if the item gives a namespace an index that one can have. */
+gboolean nvs_defines_space(const NvsLiveItem *item);
+
 /* What one namespace and key has of each of the two versions of a blob. */
 typedef struct {
 	gsize bytes[2];

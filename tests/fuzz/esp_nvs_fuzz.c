@@ -1,57 +1,63 @@
-/* The NVS reader, and updates in place, on any bytes. What an update leaves must read. */
-#include "esp/nvs.h"
-
-#include <stdint.h>
-#include <string.h>
-
-enum { IMAGE_MAX_BYTES = 0x10000 };
+/* The NVS reader and the damage report on any bytes. Where nothing is found wrong, the reader
+ * leaves nothing out. */
+#include "esp/nvs_inspect.h"
+#include "esp_nvs_pages.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The reader must not look beyond its bytes, whatever their number; pages are what it likes, so the
- * rest of the last one is erased flash. */
-static guint8 *padded(const uint8_t *data, size_t size, gsize *padded_bytes)
+static void check_contents(const EspNvsContents *contents)
 {
-	gsize n = (size + ESP_NVS_PAGE_BYTES - 1) / ESP_NVS_PAGE_BYTES * ESP_NVS_PAGE_BYTES;
-	guint8 *image = g_malloc(n + 1);
+	for (gsize i = 0; i < contents->n_entries; i++) {
+		const EspNvsEntry *entry = &contents->entries[i];
 
-	memset(image, 0xFF, n);
-	if (size > 0)
-		memcpy(image, data, size);
-	*padded_bytes = n;
-	return image;
+		g_assert(i == 0 || esp_nvs_entry_compare(entry - 1, entry) < 0);
+		g_assert(esp_nvs_find(contents, entry->space, entry->key) == entry);
+		if (entry->type == ESP_NVS_STRING)
+			g_assert(strlen(entry->value.text) <= ESP_NVS_STRING_MAX);
+	}
 }
 
-static void update(guint8 *image, gsize size_bytes, const EspNvsEntry *entry)
+static void check_findings(const EspNvsInspection *inspection, gsize size)
 {
-	g_autoptr(EspNvsContents) contents = NULL;
-	const EspNvsEntry *found;
+	g_assert(inspection->n_findings <= ESP_NVS_FINDINGS_MAX);
+	g_assert(inspection->n_findings + inspection->n_more ==
+		 inspection->n_faults + inspection->n_warnings + inspection->n_notes);
+	for (gsize i = 0; i < inspection->n_findings; i++)
+		g_assert(inspection->findings[i].offset <= size);
+}
 
-	if (!esp_nvs_set(image, size_bytes, NULL, entry, NULL, NULL))
-		return;
-	contents = esp_nvs_read(image, size_bytes, ESP_NVS_READ_DEFAULT, NULL);
-	g_assert(contents != NULL);
-	found = esp_nvs_find(contents, entry->space, entry->key);
-	g_assert(found != NULL && found->type == entry->type);
+/* The bytes as they are: of any number, each behind the last one is out of bounds. */
+static void read_as_it_is(const uint8_t *data, size_t size)
+{
+	g_autoptr(EspNvsContents) contents = esp_nvs_read(data, size, ESP_NVS_READ_SALVAGE, NULL);
+	g_autoptr(EspNvsInspection) inspection = esp_nvs_inspect(data, size, NULL, NULL);
+
+	g_assert((contents != NULL) == (size >= ESP_NVS_PAGE_BYTES));
+	check_findings(inspection, size);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const EspNvsEntry entries[] = {
-		esp_nvs_unsigned("espalier", "boots", ESP_NVS_U32, 7),
-		esp_nvs_blob("a", "blob", data, MIN(size, (size_t)5000)),
-	};
-	g_autoptr(EspNvsContents) contents = NULL, old = NULL;
-	g_autofree guint8 *image = NULL;
-	gsize size_bytes = 0;
+	static guint8 image[PAGES_MOST * ESP_NVS_PAGE_BYTES];
+	guint8 what = size == 0 ? 0 : data[0];
+	EspNvsReadFlags flags = (what & 0x80) != 0 ? ESP_NVS_READ_OLD_BLOBS : ESP_NVS_READ_DEFAULT;
+	g_autoptr(EspNvsContents) contents = NULL;
+	g_autoptr(EspNvsInspection) inspection = NULL;
+	gsize size_bytes;
 
-	if (size > IMAGE_MAX_BYTES)
+	if (size > CHOICES_MAX_BYTES && (size <= ESP_NVS_PAGE_BYTES || size > sizeof image))
 		return 0;
-	contents = esp_nvs_read(data, size, ESP_NVS_READ_DEFAULT, NULL);
-	g_assert(contents == NULL || size % ESP_NVS_PAGE_BYTES == 0);
-	image = padded(data, size, &size_bytes);
-	old = esp_nvs_read(image, size_bytes, ESP_NVS_READ_OLD_BLOBS, NULL);
-	for (gsize i = 0; i < G_N_ELEMENTS(entries); i++)
-		update(image, size_bytes, &entries[i]);
+	if (size % 16 == 7)
+		read_as_it_is(data, size);
+	size_bytes = make_pages(data + (size > 0 ? 1 : 0), size > 0 ? size - 1 : 0,
+				1 + what % PAGES_MOST, image);
+	contents = esp_nvs_read(image, size_bytes, flags, NULL);
+	inspection = esp_nvs_inspect(image, size_bytes, NULL, NULL);
+	check_findings(inspection, size_bytes);
+	if (contents == NULL)
+		return 0;
+	check_contents(contents);
+	if (inspection->n_faults + inspection->n_warnings == 0)
+		g_assert(contents->n_damaged == 0);
 	return 0;
 }

@@ -106,6 +106,12 @@ static void leave_a_move(guint8 *image)
 	esp_put_le32(image, 0xFFFFFFF8);
 }
 
+static void leave_two_moves(guint8 *image)
+{
+	esp_put_le32(image, 0xFFFFFFF8);
+	esp_put_le32(image + PAGE, 0xFFFFFFF8);
+}
+
 static void activate_a_full_page(guint8 *image)
 {
 	esp_put_le32(image, 0xFFFFFFFE);
@@ -253,6 +259,9 @@ static const Row rows[] = {
 	 "the page has the sequence number 0 of page 0, too: which is newer is not known"},
 	{leave_a_move, ESP_NVS_WARNING, ESP_NVS_FINDING_FREEING, 0, -1,
 	 "the page was being moved when the power went; the next mount moves it again"},
+	{leave_two_moves, ESP_NVS_FAULT, ESP_NVS_FINDING_FREEING, 1, -1,
+	 "the page was being moved, as was page 0: a mount moves one, and loses what the next one "
+	 "had copied"},
 	{activate_a_full_page, ESP_NVS_FAULT, ESP_NVS_FINDING_TWO_ACTIVE, 0, -1,
 	 "the page is active, but page 1 has a higher sequence number"},
 	{give_an_illegal_state, ESP_NVS_FAULT, ESP_NVS_FINDING_ENTRY_STATE, 0, 4,
