@@ -60,7 +60,7 @@ static void block_reset(Block *block)
 /* Keeps the error of the earliest row. Takes `error`. */
 static void fail(Pool *pool, guint64 row, GError *error)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&pool->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&pool->lock);
 
 	if (pool->failed_row != 0 && pool->failed_row <= row) {
 		g_error_free(error);
@@ -73,7 +73,7 @@ static void fail(Pool *pool, guint64 row, GError *error)
 
 static gboolean has_failed(Pool *pool)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&pool->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&pool->lock);
 
 	return pool->failed_row != 0;
 }

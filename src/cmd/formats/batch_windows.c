@@ -92,7 +92,7 @@ BatchWindows *batch_windows_new(const BatchJournal *journal, const BatchOutput *
 gboolean batch_windows_may_begin(BatchWindows *windows, guint64 device, gint64 wait_us)
 {
 	gint64 until = g_get_monotonic_time() + wait_us;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&windows->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&windows->lock);
 
 	while (device > windows->journal.n_begun && windows->error == NULL)
 		if (!g_cond_wait_until(&windows->moved, &windows->lock, until))
@@ -103,7 +103,7 @@ gboolean batch_windows_may_begin(BatchWindows *windows, guint64 device, gint64 w
 void batch_windows_finished(BatchWindows *windows, guint64 device)
 {
 	guint64 slot = (device - 1 - windows->first) / windows->window % AT_ONCE;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&windows->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&windows->lock);
 
 	windows->finished[slot]++;
 	windows->n_finished++;
@@ -114,14 +114,14 @@ void batch_windows_finished(BatchWindows *windows, guint64 device)
 
 gboolean batch_windows_failed(BatchWindows *windows)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&windows->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&windows->lock);
 
 	return windows->error != NULL;
 }
 
 guint64 batch_windows_count(BatchWindows *windows)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&windows->lock);
+	G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&windows->lock);
 
 	return windows->n_finished;
 }
