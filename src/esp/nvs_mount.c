@@ -39,20 +39,11 @@ static guint broken_span(const guint8 *page, guint index)
 	return entry[2];
 }
 
-static gboolean same_name(const guint8 *a, const guint8 *b)
-{
-	return a[0] == b[0] && a[3] == b[3] &&
-	       strncmp((const char *)a + 8, (const char *)b + 8, ESP_NVS_NAME_MAX) == 0;
-}
-
 /* Within the active page, the later one of two of a name is the newer one. */
 static gboolean drop_older(NvsVolume *volume, NvsPage *page, guint index, GError **error)
 {
-	const guint8 *entry = nvs_entry_at(page->bytes, index);
-
 	for (guint i = 0; i < index; i += MAX(page->spans[i], 1))
-		if (page->spans[i] != 0 && page->hashes[i] == page->hashes[index] &&
-		    same_name(entry, nvs_entry_at(page->bytes, i)))
+		if (page->spans[i] != 0 && nvs_name_equal(&page->names[i], &page->names[index]))
 			return nvs_volume_mark(volume, page, i, page->spans[i], NVS_ENTRY_ERASED,
 					       error);
 	return TRUE;
@@ -86,30 +77,34 @@ static gboolean page_check(NvsVolume *volume, NvsPage *page, GError **error)
 	return TRUE;
 }
 
+/* A value takes the place of one of its type, a blob also that of one of format version 1. */
+static gboolean supersedes(guint8 newer, guint8 older)
+{
+	return newer == older || (newer == NVS_TYPE_BLOB_INDEX && older == NVS_TYPE_OLD_BLOB);
+}
+
 /* The last item of all is what a cut update wrote: its predecessor in an earlier page goes. */
 static gboolean drop_predecessor(NvsVolume *volume, GError **error)
 {
-	NvsPage *last_page = g_ptr_array_index(volume->used, volume->used->len - 1);
-	const guint8 *last = NULL;
+	const NvsPage *last_page = g_ptr_array_index(volume->used, volume->used->len - 1);
+	const NvsName *name = NULL;
+	guint8 type = 0;
 
 	for (guint i = 0; i < last_page->next_free; i += MAX(last_page->spans[i], 1))
-		if (last_page->spans[i] != 0)
-			last = nvs_entry_at(last_page->bytes, i);
-	for (guint p = 0; last != NULL && p + 1 < volume->used->len; p++) {
+		if (last_page->spans[i] != 0) {
+			name = &last_page->names[i];
+			type = nvs_entry_at(last_page->bytes, i)[1];
+		}
+	for (guint p = 0; name != NULL && p + 1 < volume->used->len; p++) {
 		NvsPage *page = g_ptr_array_index(volume->used, p);
 
 		if (page->state == NVS_PAGE_FREEING)
 			continue;
-		for (guint i = 0; i < page->next_free; i += MAX(page->spans[i], 1)) {
-			const guint8 *entry = nvs_entry_at(page->bytes, i);
-			gboolean type_matches =
-				entry[1] == last[1] ||
-				(last[1] == NVS_TYPE_BLOB_INDEX && entry[1] == NVS_TYPE_OLD_BLOB);
-
-			if (page->spans[i] != 0 && type_matches && same_name(entry, last))
+		for (guint i = 0; i < page->next_free; i += MAX(page->spans[i], 1))
+			if (page->spans[i] != 0 && nvs_name_equal(&page->names[i], name) &&
+			    supersedes(type, nvs_entry_at(page->bytes, i)[1]))
 				return nvs_volume_mark(volume, page, i, page->spans[i],
 						       NVS_ENTRY_ERASED, error);
-		}
 	}
 	return TRUE;
 }

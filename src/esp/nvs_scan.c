@@ -58,25 +58,16 @@ gboolean nvs_scan_mounts_writable(const guint8 *data, gsize size_bytes)
 	return FALSE;
 }
 
-/* A name's bytes as two numbers; what follows its NUL is nothing. */
-static void key_of(const guint8 *entry, guint64 key[static 2])
+/* What follows a key's NUL is nothing. */
+NvsName nvs_scan_name(const guint8 *entry)
 {
-	guint8 name[NVS_KEY_BYTES] = {0};
+	NvsName name = {.space = entry[0], .chunk = entry[3]};
 
-	memcpy(name, entry + 8, strnlen((const char *)entry + 8, ESP_NVS_NAME_MAX));
-	memcpy(key, name, sizeof name);
-	key[0] = GUINT64_FROM_BE(key[0]);
-	key[1] = GUINT64_FROM_BE(key[1]);
-}
-
-guint32 nvs_scan_hash(const guint8 *entry)
-{
-	const guint64 odd = G_GUINT64_CONSTANT(0x9E3779B97F4A7C15);
-	guint64 key[2], hash;
-
-	key_of(entry, key);
-	hash = (key[0] * odd ^ key[1]) * odd ^ ((guint64)entry[0] << 8 | entry[3]);
-	return (guint32)(hash * odd >> 32);
+	G_STATIC_ASSERT(sizeof name.key == NVS_KEY_BYTES);
+	memcpy(name.key, entry + 8, strnlen((const char *)entry + 8, ESP_NVS_NAME_MAX));
+	name.key[0] = GUINT64_FROM_BE(name.key[0]);
+	name.key[1] = GUINT64_FROM_BE(name.key[1]);
+	return name;
 }
 
 GArray *nvs_volume_items(const NvsVolume *volume)
@@ -100,7 +91,7 @@ GArray *nvs_volume_items(const NvsVolume *volume)
 
 			if (page->spans[i] == 0)
 				continue;
-			key_of(entry, item.key);
+			memcpy(item.key, page->names[i].key, sizeof item.key);
 			g_array_append_val(items, item);
 		}
 	}

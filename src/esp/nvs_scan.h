@@ -14,8 +14,19 @@ gboolean nvs_scan_header_ok(const guint8 *entry, guint index);
  */
 gboolean nvs_scan_mounts_writable(const guint8 *data, gsize size_bytes);
 
-/* A hash of what makes two entries the same name: namespace, chunk and key. */
-guint32 nvs_scan_hash(const guint8 *entry);
+/* What makes two entries the same one: namespace, chunk and key. */
+typedef struct {
+	guint64 key[2]; /* its bytes up to the NUL, as numbers that sort as they do */
+	guint8 space, chunk;
+} NvsName;
+
+NvsName nvs_scan_name(const guint8 *entry);
+
+static inline gboolean nvs_name_equal(const NvsName *a, const NvsName *b)
+{
+	return a->key[0] == b->key[0] && a->key[1] == b->key[1] && a->space == b->space &&
+	       a->chunk == b->chunk;
+}
 
 /* The number of entries of the item that starts at `index` of `page`; 0 if none does, or not all of
  * it is written. Reads nothing beyond the page. */

@@ -232,7 +232,7 @@ NvsPage *nvs_volume_activate(NvsVolume *volume, GError **error)
 void nvs_page_note_item(NvsPage *page, guint index, guint span)
 {
 	page->spans[index] = (guint8)span;
-	page->hashes[index] = nvs_scan_hash(nvs_entry_at(page->bytes, index));
+	page->names[index] = nvs_scan_name(nvs_entry_at(page->bytes, index));
 }
 
 gboolean nvs_volume_append(NvsVolume *volume, NvsPage *page, const NvsItem *item, GError **error)

@@ -7,6 +7,7 @@
 
 #include "esp/nvs.h"
 #include "esp/nvs_page.h"
+#include "esp/nvs_scan.h"
 #include "esp/xts.h"
 
 typedef struct {
@@ -14,8 +15,8 @@ typedef struct {
 	guint32 state; /* as it counts: NVS_PAGE_CORRUPT also for a wrong CRC */
 	guint32 sequence;
 	guint next_free; /* first entry never written; ESP_NVS_PAGE_ENTRIES if there is none */
-	guint8 spans[ESP_NVS_PAGE_ENTRIES];   /* of the live item that begins there; 0: none does */
-	guint32 hashes[ESP_NVS_PAGE_ENTRIES]; /* of such an item's namespace, chunk and key */
+	guint8 spans[ESP_NVS_PAGE_ENTRIES];  /* of the live item that begins there; 0: none does */
+	NvsName names[ESP_NVS_PAGE_ENTRIES]; /* of such an item */
 } NvsPage;
 
 typedef struct {
@@ -39,7 +40,7 @@ typedef struct {
 	guint order; /* in which a look-up meets it */
 	guint8 space, type, span, chunk;
 	guint8 rank;    /* of its namespace in a sort; its index, unless the reader knows better */
-	guint64 key[2]; /* its bytes up to the NUL, as numbers that sort as they do */
+	guint64 key[2]; /* as NvsName has it */
 	const guint8 *entry; /* 32 bytes; key at 8, value at 24, data after it */
 } NvsLiveItem;
 

@@ -161,6 +161,12 @@ static void give_a_wrong_span(guint8 *image)
 	sign_entry(image, 1);
 }
 
+static void give_a_part_no_chunk(guint8 *image)
+{
+	entry_at(image, 5)[3] = 0xFF;
+	sign_entry(image, 5);
+}
+
 static void damage_data(guint8 *image)
 {
 	entry_at(image, 2)[0] ^= 1;
@@ -280,6 +286,9 @@ static const Row rows[] = {
 	 "key 'a.n' has the type 0x33, which is none"},
 	{give_a_wrong_span, ESP_NVS_FAULT, ESP_NVS_FINDING_SPAN, 0, 1,
 	 "key 'a.text' of type 0x21 has span 126, chunk 0xff and size 47, which do not fit each "
+	 "other or the page"},
+	{give_a_part_no_chunk, ESP_NVS_FAULT, ESP_NVS_FINDING_SPAN, 0, 5,
+	 "key 'a.blob' of type 0x42 has span 121, chunk 0xff and size 3840, which do not fit each "
 	 "other or the page"},
 	{damage_data, ESP_NVS_FAULT, ESP_NVS_FINDING_DATA_CRC, 0, 1,
 	 "key 'a.text': its 47 bytes have a wrong CRC, so it is not found"},

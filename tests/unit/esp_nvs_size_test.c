@@ -85,7 +85,7 @@ static void counts_what_each_key_takes_largest_first(void **state)
 {
 	const EspNvsEntry entries[] = {
 		{.space = "a", .type = ESP_NVS_NAMESPACE},
-		esp_nvs_unsigned("a", "n", ESP_NVS_U16, 1),
+		esp_nvs_signed("a", "n", ESP_NVS_I16, 1),
 		esp_nvs_string("a", "text", "hello"),
 		esp_nvs_blob("a", "big", blob_bytes, 9000),
 		esp_nvs_blob("b", "small", blob_bytes, 100),

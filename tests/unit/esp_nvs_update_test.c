@@ -297,6 +297,28 @@ static void updates_what_the_generator_lays_out(void **state)
 	assert_value(image, &fresh[1]);
 }
 
+/* As long as nothing is replaced and no blob meets the end of a page, both write the same bytes. */
+static void writes_the_bytes_that_the_generator_writes(void **state)
+{
+	static const guint8 blob[100] = {1, 2};
+	const EspNvsEntry entries[] = {
+		esp_nvs_string("wifi", "ssid", "garden"),
+		esp_nvs_unsigned("wifi", "channel", ESP_NVS_U8, 11),
+		esp_nvs_string("wifi", "pass", "a password of more than thirty-two bytes"),
+		esp_nvs_blob("x", "blob", blob, sizeof blob),
+		esp_nvs_signed("x", "n", ESP_NVS_I64, -3),
+	};
+	guint8 image[SIZE], expected[SIZE];
+
+	(void)state;
+	memset(image, 0xFF, SIZE);
+	for (gsize i = 0; i < G_N_ELEMENTS(entries); i++)
+		assert_true(esp_nvs_set(image, SIZE, NULL, &entries[i], NULL, NULL));
+	assert_true(
+		esp_nvs_image_write(entries, G_N_ELEMENTS(entries), expected, SIZE, NULL, NULL));
+	assert_memory_equal(image, expected, SIZE);
+}
+
 static void writes_nothing_more_into_a_page_that_is_damaged_behind_its_items(void **state)
 {
 	const EspNvsEntry first = esp_nvs_unsigned("a", "n", ESP_NVS_U8, 1);
@@ -391,6 +413,7 @@ int main(void)
 		cmocka_unit_test(updates_what_the_generator_lays_out),
 		cmocka_unit_test(touches_nothing_that_other_keys_encrypt),
 		cmocka_unit_test(an_encrypted_update_leaves_what_decrypts_to_the_plain_one),
+		cmocka_unit_test(writes_the_bytes_that_the_generator_writes),
 		cmocka_unit_test(writes_nothing_more_into_a_page_that_is_damaged_behind_its_items),
 	};
 
