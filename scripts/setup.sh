@@ -8,8 +8,8 @@ set -euo pipefail
 build_packages=(ca-certificates cmake gcc git libc6-dev make ninja-build pkg-config
 	libcurl4-openssl-dev libglib2.0-dev libjansson-dev libmicrohttpd-dev libmosquitto-dev libsqlite3-dev
 	libssl-dev libyaml-dev mosquitto)
-test_packages=(clang-14 clang-format-14 clang-tidy-14 cppcheck curl jq libclang-rt-14-dev libcmocka-dev llvm-14
-	mosquitto-clients openssl procps python3 python3-venv shellcheck)
+test_packages=(clang-14 clang-format-14 clang-tidy-14 cppcheck curl jq libclang-rt-14-dev libcmocka-dev
+	libengine-pkcs11-openssl llvm-14 mosquitto-clients opensc openssl procps python3 python3-venv shellcheck softhsm2)
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 

@@ -23,7 +23,9 @@ enum {
 	TWEAK_RANGES = 4,
 };
 
-static const guint64 FLASH_END = G_GUINT64_CONSTANT(1) << 32;
+/* Where flash ends at the latest: for the ESP32, where its tweak begins anew. */
+static const guint64 xts_flash_end = G_GUINT64_CONSTANT(1) << 32;
+static const guint64 aes_flash_end = G_GUINT64_CONSTANT(1) << (TWEAK_LAST_BIT + 1);
 
 /* Keys of chips: of each size, the capabilities of which a chip has one. */
 static const struct {
@@ -270,6 +272,8 @@ static void xts_run(EspFlashCipher *cipher, guint64 address, guint8 *data, gsize
 gboolean esp_flash_cipher_run(EspFlashCipher *cipher, guint64 address, guint8 *data,
 			      gsize size_bytes, GError **error)
 {
+	guint64 flash_end = cipher->aes != NULL ? aes_flash_end : xts_flash_end;
+
 	if (address % BLOCK_BYTES != 0) {
 		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
 			    "flash address 0x%" G_GINT64_MODIFIER
@@ -283,11 +287,11 @@ gboolean esp_flash_cipher_run(EspFlashCipher *cipher, guint64 address, guint8 *d
 			    size_bytes);
 		return FALSE;
 	}
-	if (address > FLASH_END || size_bytes > FLASH_END - address) {
+	if (address > flash_end || size_bytes > flash_end - address) {
 		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
 			    "%zu bytes at flash address 0x%" G_GINT64_MODIFIER
-			    "x end past 4 GiB, more than a chip can address",
-			    size_bytes, address);
+			    "x end past 0x%" G_GINT64_MODIFIER "x, more than a chip can address",
+			    size_bytes, address, flash_end);
 		return FALSE;
 	}
 	if (cipher->aes != NULL)

@@ -154,9 +154,11 @@ gboolean cmd_secret_ask(const char *prompt, const char *remedy, gsize max_bytes,
 			    "there is no terminal to ask for the %s: %s", prompt, remedy);
 		return FALSE;
 	}
-	/* Without signals from keys: Ctrl-C would leave the terminal hiding what is typed. */
+	/* Ctrl-C ends the line instead of the program, which would leave the terminal hiding what
+	 * is typed. */
 	hidden = shown;
 	hidden.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+	hidden.c_cc[VEOL] = CONTROL_C;
 	tcsetattr(terminal, TCSAFLUSH, &hidden);
 	dprintf(terminal, "%c%s: ", g_ascii_toupper(*prompt), prompt + 1);
 	done = type(terminal, max_bytes, &typed);

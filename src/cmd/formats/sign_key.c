@@ -46,10 +46,27 @@ EspSignatureKey *sign_key_load(const char *name, const SignKeyOptions *options, 
 	return read_private(&secret, name, options, error);
 }
 
+/* A private key where a public one would do. In PEM it says what it is; DER it may be, if its
+ * file's modes are those of one. */
+static EspSignatureKey *read_private_instead(const CmdSecret *secret, gboolean is_private,
+					     const char *name, const SignKeyOptions *options,
+					     GError **error)
+{
+	if (strstr((const char *)secret->data, "PRIVATE KEY") != NULL)
+		return cmd_secret_check(name, is_private, error)
+			       ? read_private(secret, name, options, error)
+			       : NULL;
+	if (is_private)
+		return read_private(secret, name, options, NULL);
+	return NULL;
+}
+
 EspSignatureKey *sign_key_load_public(const char *name, const SignKeyOptions *options,
 				      GError **error)
 {
 	g_auto(CmdSecret) secret = {0};
+	g_autoptr(GError) not_public = NULL;
+	g_autoptr(GError) not_private = NULL;
 	gboolean is_private = FALSE;
 	EspSignatureKey *key;
 
@@ -58,16 +75,15 @@ EspSignatureKey *sign_key_load_public(const char *name, const SignKeyOptions *op
 	if (!cmd_secret_read_any(name, ESP_SIGNATURE_KEY_FILE_MAX_BYTES, &secret, &is_private,
 				 error))
 		return NULL;
-	key = esp_signature_key_read_public(secret.data, secret.size_bytes, error);
+	key = esp_signature_key_read_public(secret.data, secret.size_bytes, &not_public);
+	if (key == NULL && g_error_matches(not_public, ESP_ERROR, ESP_ERROR_INVALID))
+		key = read_private_instead(&secret, is_private, name, options, &not_private);
 	if (key != NULL)
 		return key;
-	if (!g_error_matches(*error, ESP_ERROR, ESP_ERROR_INVALID) ||
-	    (!is_private && strstr((const char *)secret.data, "PRIVATE KEY") == NULL)) {
-		g_prefix_error(error, "%s: ", cmd_input_name(name));
-		return NULL;
-	}
-	g_clear_error(error);
-	if (!cmd_secret_check(name, is_private, error))
-		return NULL;
-	return read_private(&secret, name, options, error);
+	if (not_private != NULL)
+		g_propagate_error(error, g_steal_pointer(&not_private));
+	else
+		g_propagate_prefixed_error(error, g_steal_pointer(&not_public),
+					   "%s: ", cmd_input_name(name));
+	return NULL;
 }
