@@ -1,8 +1,31 @@
-/* esp/nvs_page.h — the bytes of a page and of an entry, shared by the sources of esp/nvs.h.
+/* esp/nvs_page.h — the bytes of a page and of an entry, shared by the sources of esp/nvs.h
+ * (ESP-IDF, components/nvs_flash/src/nvs_page.hpp, src/nvs_types.hpp,
+ * private_include/nvs_constants.h).
  *
- *     page:  0 state word, 4 sequence, 8 version, 28 CRC over 4..27, 32 bitmap (2 bits an entry),
- * 64 entries entry: 0 namespace index, 1 type, 2 span, 3 chunk, 4 CRC over 0..3 and 8..31, 8 key,
- * 24 value */
+ * A page of 4096 bytes; numbers are little-endian, CRCs those of esp_crc_rom:
+ *
+ *     0    4     state word
+ *     4    4     sequence number, 0, 1, 2 … in the order of the pages' making
+ *     8    1     format version
+ *     9    19    0xFF
+ *     28   4     CRC over 4..27: the state word changes, so it is not in it
+ *     32   32    bitmap: the state of entry i is (byte[i / 4] >> (2 * (i % 4))) & 3
+ *     64   4032  126 entries
+ *
+ * An entry of 32 bytes:
+ *
+ *     0    1     namespace index; 0: this entry defines one
+ *     1    1     type
+ *     2    1     span: entries of the whole item, this one included
+ *     3    1     chunk: number of a blob's part, else 0xFF
+ *     4    4     CRC over 0..3 and 8..31
+ *     8    16    key, padded with 0x00
+ *     24   8     value
+ *
+ * Values: a number in the low bytes, the rest 0xFF. Strings, blobs of format version 1 and parts of
+ * blobs: u16 size, 0xFFFF, u32 CRC of the data, which are in the next entries, the last of them
+ * padded with 0xFF. A blob's index: u32 size of the whole, u8 number of parts, u8 number of the
+ * first (0x00 or 0x80, by turns, so that a cut rewrite leaves the old parts whole), 0xFFFF. */
 #pragma once
 
 #include "esp/nvs.h"
@@ -14,7 +37,7 @@ enum {
 	NVS_VERSION_2 = 0xFE,
 	NVS_CHUNK_NONE = 0xFF, /* of every entry but a blob's data */
 	NVS_CHUNK_VERSION =
-		0x80, /* chunk numbers of a blob's one version start at 0, of the other here */
+		0x80, /* a blob's parts are numbered from 0 or, the next time, from here */
 	NVS_CHUNK_MAX_BYTES = 4000,
 	NVS_KEY_BYTES = 16,
 	NVS_NAMESPACE_INDEX_MAX = 254,
