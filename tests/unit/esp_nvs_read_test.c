@@ -243,6 +243,9 @@ static void refuses_a_newer_format_and_odd_sizes(void **state)
 	memcpy(image + 28, &crc, sizeof crc);
 	assert_null(esp_nvs_read(image, SIZE, 0, &newer));
 	assert_true(g_error_matches(newer, ESP_ERROR, ESP_ERROR_NOT_SUPPORTED));
+	assert_string_equal(newer->message,
+			    "NVS page with sequence number 0 has format version 0xfd, newer than "
+			    "0xfe: the device refuses the partition, too");
 	assert_null(esp_nvs_read(image, SIZE - 1, 0, &odd));
 	assert_true(g_error_matches(odd, ESP_ERROR, ESP_ERROR_INVALID));
 	assert_null(esp_nvs_read(image, 0, 0, &none));

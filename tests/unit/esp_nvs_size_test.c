@@ -89,7 +89,10 @@ static void counts_what_each_key_takes_largest_first(void **state)
 		esp_nvs_string("a", "text", "hello"),
 		esp_nvs_blob("a", "big", blob_bytes, 9000),
 		esp_nvs_blob("b", "small", blob_bytes, 100),
+		esp_nvs_unsigned("b", "one", ESP_NVS_U8, 1),
 		esp_nvs_real("b", "real", ESP_NVS_DOUBLE, 1.5),
+		esp_nvs_unsigned("b", "four", ESP_NVS_U32, 1),
+		esp_nvs_signed("b", "eight", ESP_NVS_I64, 1),
 	};
 	static const struct {
 		const char *key;
@@ -98,15 +101,18 @@ static void counts_what_each_key_takes_largest_first(void **state)
 		{"big", 9000, 9000 / 32 * 32 + 32 + 4 * 32},
 		{"small", 100, 6 * 32},
 		{"text", 6, 2 * 32},
+		{"eight", 8, 32},
 		{"real", 8, 32},
+		{"four", 4, 32},
 		{"n", 2, 32},
+		{"one", 1, 32},
 	};
-	g_autoptr(EspNvsSizeReport) report = report_of(entries, 6, SIZE, 2);
+	g_autoptr(EspNvsSizeReport) report = report_of(entries, G_N_ELEMENTS(entries), SIZE, 2);
 
 	(void)state;
 	assert_true(report->fits);
 	assert_int_equal(report->missing_bytes, 0);
-	assert_int_equal(report->n_keys, 5);
+	assert_int_equal(report->n_keys, G_N_ELEMENTS(rows));
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
 		assert_string_equal(report->keys[i].entry->key, rows[i].key);
 		assert_int_equal(report->keys[i].value_bytes, rows[i].value_bytes);
