@@ -1,5 +1,5 @@
 /* Files of one flash: whatever lies where, all forms hold the same bytes, and a table among them is
- * read within its bytes. Input: 4 bytes of choices, then for each file its place (3 bytes), its
+ * read within its bytes. Input: 4 bytes of choices, then for each file its place (2 bytes), its
  * length (2 bytes) and its bytes. */
 #include "esp/merge.h"
 
@@ -9,24 +9,27 @@
 enum {
 	MOST_BYTES = 1024,
 	MOST_PARTS = 4,
-	MOST_SPAN = 0x12000, /* around the usual place of the table, and the end of 64 KiB: a wider
+	CHOICES = 4,
+	PART_BYTES = 4,
+	MOST_PLACE = 0x12000, /* around the usual place of the table, and the end of 64 KiB: a wider
 				one would take long to fill */
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static gsize take_parts(const uint8_t *data, size_t size, EspMergePart parts[static MOST_PARTS])
+static gsize take_parts(guint32 base, const uint8_t *data, size_t size,
+			EspMergePart parts[static MOST_PARTS])
 {
 	gsize n = 0;
 
-	while (n < MOST_PARTS && size >= 5) {
-		guint32 offset =
-			(guint32)data[0] | (guint32)data[1] << 8 | (guint32)(data[2] & 1) << 16;
-		gsize length = MIN((gsize)data[3] | (gsize)data[4] << 8, size - 5);
+	while (n < MOST_PARTS && size >= PART_BYTES) {
+		guint32 offset = base + ((guint32)data[0] | (guint32)(data[1] & 0x1F) << 8);
+		gsize length = MIN((gsize)data[2] | (gsize)data[3] << 8, size - PART_BYTES);
 
-		parts[n++] = (EspMergePart){"part", offset, g_bytes_new_static(data + 5, length)};
-		data += 5 + length;
-		size -= 5 + length;
+		parts[n++] = (EspMergePart){"part", offset,
+					    g_bytes_new_static(data + PART_BYTES, length)};
+		data += PART_BYTES + length;
+		size -= PART_BYTES + length;
 	}
 	return n;
 }
@@ -61,7 +64,7 @@ static void check_merge(EspMerge *merge, const uint8_t *choices)
 	g_autofree char *note = NULL;
 
 	esp_merge_set_flash(merge, &flash, &note, NULL);
-	g_assert(esp_merge_owned(merge, 0, MOST_SPAN, owned, NULL) <= ESP_PARTITIONS_MAX);
+	g_assert(esp_merge_owned(merge, 0, MOST_PLACE, owned, NULL) <= ESP_PARTITIONS_MAX);
 	check_forms(merge, choices);
 }
 
@@ -72,9 +75,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const EspChip *chips = esp_chips(&n_chips);
 	g_autoptr(EspMerge) merge = NULL;
 
-	if (size < 4 || size > MOST_BYTES)
+	if (size < CHOICES || size > MOST_BYTES)
 		return 0;
-	n_parts = take_parts(data + 4, size - 4, parts);
+	n_parts = take_parts(data[1] & 2 ? 0xF000 : 0x7000, data + CHOICES, size - CHOICES, parts);
 	merge = esp_merge_new(&chips[data[3] % n_chips], parts, n_parts, NULL);
 	if (merge != NULL)
 		check_merge(merge, data);
