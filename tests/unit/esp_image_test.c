@@ -1,5 +1,6 @@
 #include "base/digest.h"
 #include "esp/error.h"
+#include "esp/hash.h"
 #include "esp/image.h"
 #include "esp_image_fixture.h"
 
@@ -242,14 +243,26 @@ static void keeps_texts_that_fill_their_field(void **state)
 {
 	EspHostImage host = host_of(8);
 	g_autoptr(GBytes) bytes = NULL;
+	guint8 digest[ESP_SHA256_BYTES];
 	EspImage image = {0};
 
 	(void)state;
 	host.version = "12345678901234567890123456789012";
+	host.project = "abcdefghijklmnopqrstuvwxyzabcdef";
+	host.time = "12:34:56.7890123";
+	host.date = "Mar  3 2026 Tues";
+	host.idf_version = "v6.1-beta1-123-gabcdef0-dirty-12";
 	bytes = esp_image_host_new(&host, NULL);
 	assert_true(esp_image_read(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &image,
 				   NULL));
 	assert_string_equal(image.description.version, host.version);
+	assert_string_equal(image.description.project, host.project);
+	assert_string_equal(image.description.time, host.time);
+	assert_string_equal(image.description.date, host.date);
+	assert_string_equal(image.description.idf_version, host.idf_version);
+	esp_sha256(program, 8, digest);
+	assert_memory_equal(image.description.elf_sha256, digest, sizeof digest);
+	assert_int_equal(image.description.max_efuse_block_revision, 0xFFFF);
 }
 
 /* ---- Images of chips ---- */

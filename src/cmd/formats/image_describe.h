@@ -6,11 +6,17 @@
 
 /* A file as it was read. */
 typedef struct {
-	const char *name;
-	gsize size_bytes;
+	const char *name; /* as messages call it; borrowed */
+	GBytes *bytes;
 	gboolean is_signed; /* a signature sector follows the image */
-	const EspImageReport *report;
+	EspImageReport *report;
 } CmdImage;
+
+/* Reads `path` ("-": standard input) and checks it for `target`. FALSE with BASE_ERROR_*. */
+gboolean cmd_image_open(CmdImage *file, const char *path, const EspImageTarget *target,
+			GError **error);
+void cmd_image_clear(CmdImage *file);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CmdImage, cmd_image_clear)
 
 /* The document of `image info --output json`. Yours. */
 json_t *cmd_image_json(const CmdImage *file);

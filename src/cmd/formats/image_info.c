@@ -37,12 +37,10 @@ static CmdExit run(int argc, char **argv)
 	const EspImageTarget anywhere = {.revision = ESP_IMAGE_ANY,
 					 .efuse_block_revision = ESP_IMAGE_ANY,
 					 .secure_version = ESP_IMAGE_ANY};
-	g_autoptr(EspImageReport) report = NULL;
-	g_autoptr(GBytes) bytes = NULL;
 	g_autoptr(GError) error = NULL;
+	g_auto(CmdImage) file = {0};
 	CmdExit exit = CMD_DONE;
 	gboolean is_json;
-	CmdImage file;
 
 	if (!cmd_parse(&cmd_image_info, &argc, &argv, &exit))
 		return exit;
@@ -51,16 +49,8 @@ static CmdExit run(int argc, char **argv)
 		return exit;
 	if (argc != 2)
 		return cmd_usage_error(NAME, "one file is needed");
-	bytes = cmd_input_read(argv[1], CMD_INPUT_MAX_BYTES, &error);
-	if (bytes == NULL)
+	if (!cmd_image_open(&file, argv[1], &anywhere, &error))
 		return cmd_fail(NAME, error);
-
-	file.name = cmd_input_name(argv[1]);
-	report = esp_image_report_new(g_bytes_get_data(bytes, &file.size_bytes),
-				      g_bytes_get_size(bytes), &anywhere);
-	file.report = report;
-	file.is_signed =
-		esp_image_is_signed(g_bytes_get_data(bytes, NULL), file.size_bytes, &report->image);
 	if (is_json)
 		cmd_json_print(cmd_image_json(&file));
 	else

@@ -1,6 +1,6 @@
 #include "cmd/formats/image_describe.h"
 
-#include <string.h>
+#include "base/hex.h"
 
 static void set_number(json_t *object, const char *key, guint64 value)
 {
@@ -22,12 +22,9 @@ static void set_name(json_t *object, const char *key, const char *name)
 
 static void set_hex(json_t *object, const char *key, const guint8 *bytes, gsize size_bytes)
 {
-	GString *text = g_string_new(NULL);
+	g_autofree char *text = base_hex(bytes, size_bytes);
 
-	for (gsize i = 0; i < size_bytes; i++)
-		g_string_append_printf(text, "%02x", bytes[i]);
-	json_object_set_new(object, key, json_string(text->str));
-	g_string_free(text, TRUE);
+	json_object_set_new(object, key, json_string(text));
 }
 
 static void set_validity(json_t *object, EspImageValidity validity)
@@ -179,7 +176,7 @@ json_t *cmd_image_json(const CmdImage *file)
 	json_t *root = json_object();
 
 	set_text(root, "file", file->name);
-	set_number(root, "sizeBytes", file->size_bytes);
+	set_number(root, "sizeBytes", g_bytes_get_size(file->bytes));
 	set_name(root, "kind", cmd_image_kind_name(file->report->kind));
 	if (image->has_header)
 		set_header(root, image, file->report->chip);

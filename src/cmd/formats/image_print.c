@@ -1,5 +1,6 @@
 #include "cmd/formats/image_describe.h"
 
+#include "base/hex.h"
 #include "cmd/text.h"
 
 #include <stdio.h>
@@ -33,12 +34,9 @@ static void line_text(const char *label, const char *text)
 
 static void line_hex(const char *label, const guint8 *bytes, gsize size_bytes, const char *behind)
 {
-	GString *text = g_string_new(NULL);
+	g_autofree char *text = base_hex(bytes, size_bytes);
 
-	for (gsize i = 0; i < size_bytes; i++)
-		g_string_append_printf(text, "%02x", bytes[i]);
-	line(label, "%s%s", text->str, behind);
-	g_string_free(text, TRUE);
+	line(label, "%s%s", text, behind);
 }
 
 static void print_flash(const EspImage *image, const EspChip *chip)
@@ -177,7 +175,7 @@ void cmd_image_print(const CmdImage *file)
 {
 	const EspImage *image = &file->report->image;
 
-	line("File", "%s, %" G_GSIZE_FORMAT " bytes", file->name, file->size_bytes);
+	line("File", "%s, %" G_GSIZE_FORMAT " bytes", file->name, g_bytes_get_size(file->bytes));
 	if (!image->has_header)
 		return;
 	print_kind(file->report);
@@ -189,22 +187,4 @@ void cmd_image_print(const CmdImage *file)
 		print_app(&image->description);
 	if (image->has_bootloader_description)
 		print_bootloader(&image->bootloader);
-}
-
-const char *cmd_image_kind_name(EspImageKind kind)
-{
-	static const char *const names[] = {
-		[ESP_IMAGE_KIND_UNKNOWN] = "unknown",
-		[ESP_IMAGE_KIND_APP] = "app",
-		[ESP_IMAGE_KIND_BOOTLOADER] = "bootloader",
-	};
-
-	return names[kind];
-}
-
-gboolean cmd_image_check_is_of_damage(const EspImageCheck *check)
-{
-	static const char *const names[] = {"form", "checksum", "hash", NULL};
-
-	return check->verdict == ESP_IMAGE_CHECK_FAILED && g_strv_contains(names, check->name);
 }

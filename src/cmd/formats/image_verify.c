@@ -242,14 +242,12 @@ static CmdExit tell(const CmdImage *file, Slots *slots, gboolean is_json)
 
 static CmdExit run(int argc, char **argv)
 {
-	g_autoptr(EspImageReport) report = NULL;
-	g_autoptr(GBytes) bytes = NULL;
 	g_autoptr(GError) error = NULL;
+	g_auto(CmdImage) file = {0};
 	g_auto(Slots) slots = {0};
 	CmdExit exit = CMD_DONE;
 	EspImageTarget target;
 	gboolean is_json;
-	CmdImage file;
 
 	if (!cmd_parse(&cmd_image_verify, &argc, &argv, &exit))
 		return exit;
@@ -260,16 +258,9 @@ static CmdExit run(int argc, char **argv)
 		return cmd_usage_error(NAME, "one file is needed");
 	if (!parse_target(&target, &error))
 		return cmd_usage_error(NAME, "%s", error->message);
-	bytes = cmd_input_read(argv[1], CMD_INPUT_MAX_BYTES, &error);
-	if (bytes == NULL || !read_table(&target, &slots, &error))
+	if (!read_table(&target, &slots, &error) ||
+	    !cmd_image_open(&file, argv[1], &target, &error))
 		return cmd_fail(NAME, error);
-
-	file.name = cmd_input_name(argv[1]);
-	report = esp_image_report_new(g_bytes_get_data(bytes, &file.size_bytes),
-				      g_bytes_get_size(bytes), &target);
-	file.report = report;
-	file.is_signed =
-		esp_image_is_signed(g_bytes_get_data(bytes, NULL), file.size_bytes, &report->image);
 	return tell(&file, &slots, is_json);
 }
 

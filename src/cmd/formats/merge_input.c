@@ -3,12 +3,12 @@
 #include "artefact/bundle.h"
 #include "artefact/sums.h"
 #include "base/file.h"
+#include "base/hex.h"
 #include "cmd/formats/io.h"
 #include "esp/error.h"
 #include "esp/hash.h"
 #include "esp/image.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -76,14 +76,13 @@ static gboolean read_sums(const char *folder, GPtrArray **sums, GError **error)
 static gboolean check_sum(const GPtrArray *sums, const char *name, GBytes *bytes, GError **error)
 {
 	const ArtefactSum *sum = sums == NULL ? NULL : artefact_sums_find(sums, name);
+	g_autofree char *hex = NULL;
 	guint8 digest[ESP_SHA256_BYTES];
-	char hex[2 * ESP_SHA256_BYTES + 1];
 
 	if (sums == NULL)
 		return TRUE;
 	esp_sha256(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), digest);
-	for (gsize i = 0; i < sizeof digest; i++)
-		g_snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	hex = base_hex(digest, sizeof digest);
 	if (sum != NULL && strcmp(sum->hash, hex) == 0)
 		return TRUE;
 	g_set_error(error, ARTEFACT_ERROR, ARTEFACT_ERROR_DAMAGED,
