@@ -58,7 +58,8 @@ static inline void fixture_describe(const FixtureImage *image, guint8 *at)
 		at[3] = 9;
 		fixture_put32(at + 4, 77);
 		memcpy(at + 8, "v5.5-bootloader-with-32-bytes-ab", 32);
-		memcpy(at + 40, "Mar  3 2026 12:34:56", 20);
+		memcpy(at + 40, "Mar  3 2026 12:34:56 UTC", 24);
+		memset(at + 64, 0x77, 16);
 	}
 }
 

@@ -6,16 +6,15 @@
 
 enum {
 	BOOTLOADER_MAGIC = 0x50,
-	VERSION_TEXT = 32,
-	STAMP_TEXT = 16,
-	BOOTLOADER_STAMP_TEXT = 24,
 };
 
-/* Texts may fill their field without a NUL. */
-static void copy_text(char *text, const guint8 *field, gsize field_bytes)
+/* A text and the NUL that its field in the file, which it may fill, need not have. */
+#define COPY_TEXT(text, field) copy_text(text, sizeof(text), field)
+
+static void copy_text(char *text, gsize text_bytes, const guint8 *field)
 {
-	memcpy(text, field, field_bytes);
-	text[field_bytes] = '\0';
+	memcpy(text, field, text_bytes - 1);
+	text[text_bytes - 1] = '\0';
 }
 
 static void read_app(const guint8 *at, EspImage *image)
@@ -24,11 +23,11 @@ static void read_app(const guint8 *at, EspImage *image)
 
 	image->has_description = TRUE;
 	description->secure_version = esp_get_le32(at + 4);
-	copy_text(description->version, at + 16, VERSION_TEXT);
-	copy_text(description->project, at + 48, VERSION_TEXT);
-	copy_text(description->time, at + 80, STAMP_TEXT);
-	copy_text(description->date, at + 96, STAMP_TEXT);
-	copy_text(description->idf_version, at + 112, VERSION_TEXT);
+	COPY_TEXT(description->version, at + 16);
+	COPY_TEXT(description->project, at + 48);
+	COPY_TEXT(description->time, at + 80);
+	COPY_TEXT(description->date, at + 96);
+	COPY_TEXT(description->idf_version, at + 112);
 	memcpy(description->elf_sha256, at + 144, ESP_IMAGE_HASH_BYTES);
 	description->min_efuse_block_revision = esp_get_le16(at + 176);
 	description->max_efuse_block_revision = esp_get_le16(at + 178);
@@ -50,8 +49,8 @@ static void read_bootloader(const guint8 *at, EspImage *image)
 	image->has_bootloader_description = TRUE;
 	description->secure_version = at[3];
 	description->version = esp_get_le32(at + 4);
-	copy_text(description->idf_version, at + 8, VERSION_TEXT);
-	copy_text(description->date_time, at + 40, BOOTLOADER_STAMP_TEXT);
+	COPY_TEXT(description->idf_version, at + 8);
+	COPY_TEXT(description->date_time, at + 40);
 }
 
 void esp_image_read_descriptions(const guint8 *segment, gsize size_bytes, EspImage *image)

@@ -187,6 +187,25 @@ static void zero_and_0xFFFF_are_no_limits(void **state)
 	}
 }
 
+static void the_least_limit_is_one(void **state)
+{
+	FixtureImage fixture = app();
+	EspImageTarget target = anywhere;
+	g_autoptr(EspImageReport) report = NULL;
+
+	(void)state;
+	fixture.min_revision = fixture.max_revision = 1;
+	fixture.min_efuse = fixture.max_efuse = 1;
+	target.revision = target.efuse_block_revision = 0;
+	report = report_of(&fixture, &target);
+	assert_int_equal(check_named(report, "minimum-revision")->verdict, ESP_IMAGE_CHECK_FAILED);
+	assert_int_equal(check_named(report, "minimum-efuse-block-revision")->verdict,
+			 ESP_IMAGE_CHECK_FAILED);
+	assert_check(report, "maximum-revision", ESP_IMAGE_CHECK_PASSED, "v0.1, the chip has v0.0");
+	assert_check(report, "maximum-efuse-block-revision", ESP_IMAGE_CHECK_PASSED,
+		     "v0.1, the chip has v0.0");
+}
+
 static void leaves_out_what_there_is_nothing_to_check_against(void **state)
 {
 	const FixtureImage fixture = app();
@@ -421,6 +440,7 @@ int main(void)
 		cmocka_unit_test(refuses_what_the_bootloader_refuses),
 		cmocka_unit_test(takes_a_partition_of_16_MiB),
 		cmocka_unit_test(zero_and_0xFFFF_are_no_limits),
+		cmocka_unit_test(the_least_limit_is_one),
 		cmocka_unit_test(leaves_out_what_there_is_nothing_to_check_against),
 		cmocka_unit_test(a_bootloader_starts_on_later_chips),
 		cmocka_unit_test(tells_an_app_from_a_bootloader),

@@ -358,7 +358,7 @@ static void reads_every_field_of_the_bootloader_description(void **state)
 	assert_int_equal(image.bootloader.secure_version, 9);
 	assert_int_equal(image.bootloader.version, 77);
 	assert_string_equal(image.bootloader.idf_version, "v5.5-bootloader-with-32-bytes-ab");
-	assert_string_equal(image.bootloader.date_time, "Mar  3 2026 12:34:56");
+	assert_string_equal(image.bootloader.date_time, "Mar  3 2026 12:34:56 UTC");
 }
 
 /* What is too short for a description, or has another mark, has none. */
