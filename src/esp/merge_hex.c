@@ -43,6 +43,7 @@ static void put_record(Writer *writer, guint8 type, guint address, const guint8 
 		at = put_byte(at, bytes[i], &sum);
 	at = put_byte(at, (guint8)((0x100 - (sum & 0xFF)) & 0xFF), &sum);
 	*at++ = '\n';
+	g_assert(at <= line + LINE_CHARS);
 	g_string_append_len(writer->text, line, at - line);
 }
 
@@ -85,8 +86,7 @@ GBytes *esp_merge_hex(const EspMerge *merge)
 	gsize n_parts, size_bytes = 0;
 	const EspMergePart *parts = esp_merge_parts(merge, &n_parts);
 	Writer writer = {.segment = G_MAXUINT64,
-			 .with_segments = esp_merge_end(merge) > SEGMENT_BYTES,
-			 .address = parts[0].offset};
+			 .with_segments = esp_merge_end(merge) > SEGMENT_BYTES};
 
 	for (gsize i = 0; i < n_parts; i++)
 		size_bytes += g_bytes_get_size(parts[i].bytes);
