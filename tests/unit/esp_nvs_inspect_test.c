@@ -57,6 +57,23 @@ static void finds_nothing_in_a_whole_image(void **state)
 	assert_int_equal(pages[2].n_empty, 0);
 }
 
+static void counts_the_states_of_a_pages_entries(void **state)
+{
+	guint8 image[SIZE];
+	g_autoptr(EspNvsInspection) inspection = NULL;
+
+	(void)state;
+	whole_image(image);
+	for (guint i = 1; i < 5; i++)
+		set_state(image, i, ERASED);
+	set_state(image + PAGE, 60, ILLEGAL);
+	inspection = inspect(image, SIZE);
+	assert_int_equal(inspection->pages[0].n_erased, 4);
+	assert_int_equal(inspection->pages[0].n_written, 122);
+	assert_int_equal(inspection->pages[1].n_illegal, 1);
+	assert_int_equal(inspection->pages[1].n_empty, 126 - 39 - 1);
+}
+
 /* ---- One fault each ---- */
 
 static void damage_state_word(guint8 *image)
@@ -544,6 +561,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_nothing_in_a_whole_image),
+		cmocka_unit_test(counts_the_states_of_a_pages_entries),
 		cmocka_unit_test(says_where_and_what_each_fault_is),
 		cmocka_unit_test(says_no_more_than_the_fault_that_is_there),
 		cmocka_unit_test(says_what_is_wrong_with_the_size),

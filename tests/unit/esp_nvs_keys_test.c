@@ -222,6 +222,24 @@ static void refuses_to_encrypt_twice_and_to_decrypt_with_other_keys(void **state
 	assert_true(g_error_matches(none, ESP_ERROR, ESP_ERROR_INVALID));
 }
 
+static void one_right_entry_anywhere_shows_whose_an_image_is(void **state)
+{
+	static const guint8 blob[5000] = {1, 2, 3};
+	const EspNvsEntry entry = esp_nvs_blob("x", "blob", blob, sizeof blob);
+	EspNvsKeys keys = vector_keys();
+	guint8 image[SIZE], plain[SIZE];
+
+	(void)state;
+	lay_out(plain, &entry, 1);
+	/* The only right ones are then in the second page. */
+	entry_at(plain, 0)[8] ^= 1;
+	entry_at(plain, 1)[8] ^= 1;
+	memcpy(image, plain, SIZE);
+	assert_true(esp_nvs_encrypt(image, SIZE, &keys, NULL));
+	assert_true(esp_nvs_decrypt(image, SIZE, &keys, NULL));
+	assert_memory_equal(image, plain, SIZE);
+}
+
 static void reads_with_the_keys_and_nothing_with_others(void **state)
 {
 	static const guint8 blob[5000] = {1, 2, 3};
@@ -263,6 +281,7 @@ int main(void)
 		cmocka_unit_test(erased_and_purged_entries_are_left_alone),
 		cmocka_unit_test(pages_that_do_not_count_are_left_alone),
 		cmocka_unit_test(refuses_to_encrypt_twice_and_to_decrypt_with_other_keys),
+		cmocka_unit_test(one_right_entry_anywhere_shows_whose_an_image_is),
 		cmocka_unit_test(reads_with_the_keys_and_nothing_with_others),
 	};
 
