@@ -38,9 +38,8 @@ void nvs_crypt_pages(EspXts *xts, guint8 *image, gsize size_bytes)
 
 			i += run_of(page, i, FALSE);
 			n = run_of(page, i, TRUE);
-			if (n > 0)
-				nvs_crypt_entries(xts, nvs_entry_of(page, i),
-						  (gsize)(nvs_entry_of(page, i) - image), n);
+			nvs_crypt_entries(xts, nvs_entry_of(page, i),
+					  (gsize)(nvs_entry_of(page, i) - image), n);
 			i += n;
 		}
 	}

@@ -200,6 +200,12 @@ static void lose_an_index(guint8 *image)
 	set_state(image + PAGE, 38, ERASED);
 }
 
+static void resize_an_index(guint8 *image)
+{
+	esp_put_le32(entry_at(image + PAGE, 38) + 24, 5001);
+	sign_entry(image + PAGE, 38);
+}
+
 static void make_an_old_blob(guint8 *image)
 {
 	entry_at(image, 1)[1] = 0x41;
@@ -313,6 +319,8 @@ static const Row rows[] = {
 	 "key 'a.blob' wants 2 parts of 5000 bytes, 1 of 3840 bytes are there"},
 	{lose_an_index, ESP_NVS_WARNING, ESP_NVS_FINDING_BLOB_PART, 0, 5,
 	 "key 'a.blob': part 0x00 is in no blob; an update was cut off"},
+	{resize_an_index, ESP_NVS_FAULT, ESP_NVS_FINDING_BLOB_INDEX, 1, 38,
+	 "key 'a.blob' wants 2 parts of 5001 bytes, 2 of 5000 bytes are there"},
 	{make_an_old_blob, ESP_NVS_NOTE, ESP_NVS_FINDING_OLD_BLOB, 0, 1,
 	 "key 'a.text' is a blob of format version 1: found, but not listed"},
 	{lose_the_namespace, ESP_NVS_FAULT, ESP_NVS_FINDING_NAMESPACE, 0, 1,

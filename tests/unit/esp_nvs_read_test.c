@@ -275,6 +275,54 @@ static void salvages_what_a_device_would_refuse(void **state)
 	assert_null(esp_nvs_read(image, PAGE - 1, ESP_NVS_READ_SALVAGE, NULL));
 }
 
+/* Page 0 was being moved: its copy has got as far as the namespace, and another key was there
+ * first. */
+static void a_move_is_done_again_only_where_the_device_can_write(void **state)
+{
+	static const struct {
+		gsize size;
+		gboolean finds_other;
+	} rows[] = {{2 * PAGE, TRUE}, {3 * PAGE, FALSE}};
+	guint8 image[SIZE], other[SIZE];
+	const EspNvsEntry entry = esp_nvs_unsigned("a", "other", ESP_NVS_U8, 2);
+
+	(void)state;
+	one_key(image, 1);
+	lay_out(other, &entry, 1);
+	memcpy(image + PAGE, other, PAGE);
+	esp_put_le32(image, 0xFFFFFFF8);
+	esp_put_le32(image + PAGE + 4, 1);
+	sign_header(image + PAGE);
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(EspNvsContents) contents =
+			esp_nvs_read(image, rows[i].size, ESP_NVS_READ_DEFAULT, NULL);
+
+		assert_int_equal(esp_nvs_find(contents, "a", "k")->value.u, 1);
+		assert_int_equal(esp_nvs_find(contents, "a", "other") != NULL, rows[i].finds_other);
+	}
+}
+
+/* The chunk of a number means nothing, and so no order. */
+static void the_older_of_two_wins_whatever_their_chunks(void **state)
+{
+	guint8 image[SIZE], other[SIZE];
+	const EspNvsEntry entries[] = {esp_nvs_unsigned("a", "k", ESP_NVS_U8, 2),
+				       esp_nvs_unsigned("a", "last", ESP_NVS_U8, 3)};
+	g_autoptr(EspNvsContents) contents = NULL;
+
+	(void)state;
+	one_key(image, 1);
+	lay_out(other, entries, 2);
+	entry_at(other, 1)[3] = 5;
+	sign_entry(other, 1);
+	memcpy(image + PAGE, other, PAGE);
+	esp_put_le32(image, 0xFFFFFFFC);
+	esp_put_le32(image + PAGE + 4, 1);
+	sign_header(image + PAGE);
+	contents = read_all(image);
+	assert_int_equal(esp_nvs_find(contents, "a", "k")->value.u, 1);
+}
+
 static void what_follows_a_names_end_is_nothing(void **state)
 {
 	guint8 image[SIZE];
@@ -364,6 +412,8 @@ int main(void)
 		cmocka_unit_test(a_blob_without_its_index_or_a_chunk_is_not_there),
 		cmocka_unit_test(refuses_a_newer_format_and_odd_sizes),
 		cmocka_unit_test(salvages_what_a_device_would_refuse),
+		cmocka_unit_test(a_move_is_done_again_only_where_the_device_can_write),
+		cmocka_unit_test(the_older_of_two_wins_whatever_their_chunks),
 		cmocka_unit_test(what_follows_a_names_end_is_nothing),
 		cmocka_unit_test(keys_come_by_namespace_and_then_by_name),
 		cmocka_unit_test(an_erased_or_meaningless_partition_is_empty),

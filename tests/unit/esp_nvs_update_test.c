@@ -1,4 +1,6 @@
 /* Updates in place, with a power cut at every flash operation: the old or the new value is read. */
+#include "esp/bytes.h"
+#include "esp/crc.h"
 #include "esp/error.h"
 #include "esp/nvs.h"
 
@@ -319,6 +321,27 @@ static void writes_the_bytes_that_the_generator_writes(void **state)
 	assert_memory_equal(image, expected, SIZE);
 }
 
+/* 0 would make further namespaces of its keys, 255 is the wildcard. */
+static void takes_no_namespace_with_an_index_that_none_can_have(void **state)
+{
+	static const guint8 indices[] = {0, 255};
+
+	(void)state;
+	for (gsize i = 0; i < sizeof indices; i++) {
+		const EspNvsEntry before = esp_nvs_unsigned("a", "k", ESP_NVS_U8, 1);
+		const EspNvsEntry entry = esp_nvs_unsigned("a", "k", ESP_NVS_U8, 2);
+		guint8 image[SIZE], *space = image + 64;
+
+		assert_true(esp_nvs_image_write(&before, 1, image, SIZE, NULL, NULL));
+		space[24] = indices[i];
+		esp_put_le32(space + 4, esp_crc32(esp_crc_rom(space, 4), space + 8, 24));
+		assert_true(esp_nvs_set(image, SIZE, NULL, &entry, NULL, NULL));
+		assert_value(image, &entry);
+		assert_int_equal(image[64 + 2 * 32 + 24], 1);
+		assert_int_equal(image[64 + 3 * 32], 1);
+	}
+}
+
 static void writes_nothing_more_into_a_page_that_is_damaged_behind_its_items(void **state)
 {
 	const EspNvsEntry first = esp_nvs_unsigned("a", "n", ESP_NVS_U8, 1);
@@ -414,6 +437,7 @@ int main(void)
 		cmocka_unit_test(touches_nothing_that_other_keys_encrypt),
 		cmocka_unit_test(an_encrypted_update_leaves_what_decrypts_to_the_plain_one),
 		cmocka_unit_test(writes_the_bytes_that_the_generator_writes),
+		cmocka_unit_test(takes_no_namespace_with_an_index_that_none_can_have),
 		cmocka_unit_test(writes_nothing_more_into_a_page_that_is_damaged_behind_its_items),
 	};
 
