@@ -77,6 +77,8 @@ static ENGINE *engine_open(const char *module, const char *pin, GError **error)
 	return NULL;
 }
 
+static GSList *loaded;
+
 static EspSignatureKey *load(const char *path, const char *module, const char *pin, GError **error)
 {
 	const EspOpenssl *ssl = esp_openssl();
@@ -91,9 +93,11 @@ static EspSignatureKey *load(const char *path, const char *module, const char *p
 		set_error(error, "no private key from the token");
 	else
 		key = signature_key_new(pkey, error);
-	/* The key holds a reference of its own. */
+	/* The key holds a reference of its own; without a key what was kept for the token, the
+	 * PIN too, is given up now. The engine stays loaded: unloaded, it would leave its tables
+	 * behind. */
 	ssl->ENGINE_finish(engine);
-	ssl->ENGINE_free(engine);
+	loaded = g_slist_prepend(loaded, engine);
 	return key;
 }
 

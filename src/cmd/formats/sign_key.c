@@ -38,12 +38,21 @@ static EspSignatureKey *read_private(const CmdSecret *secret, const char *name,
 EspSignatureKey *sign_key_load(const char *name, const SignKeyOptions *options, GError **error)
 {
 	g_auto(CmdSecret) secret = {0};
+	gboolean is_private = FALSE;
 
 	if (pkcs11_is_uri(name))
 		return pkcs11_key_load(name, options->module_path, options->pin_path, error);
-	if (!cmd_secret_read(name, ESP_SIGNATURE_KEY_FILE_MAX_BYTES, &secret, error))
+	if (!cmd_secret_read_any(name, ESP_SIGNATURE_KEY_FILE_MAX_BYTES, &secret, &is_private,
+				 error))
 		return NULL;
-	return read_private(&secret, name, options, error);
+	if (strstr((const char *)secret.data, "BEGIN PUBLIC KEY") != NULL) {
+		g_set_error(error, BASE_ERROR, BASE_ERROR_INVALID,
+			    "%s holds a public key: the private one signs", cmd_input_name(name));
+		return NULL;
+	}
+	return cmd_secret_check(name, is_private, error)
+		       ? read_private(&secret, name, options, error)
+		       : NULL;
 }
 
 /* A private key where a public one would do. In PEM it says what it is; DER it may be, if its
