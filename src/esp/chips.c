@@ -270,9 +270,9 @@ guint32 esp_chip_mmu_page(const EspChip *chip, guint8 log2_bytes)
 
 gboolean esp_flash_size_nibble(guint64 size_bytes, guint8 *nibble)
 {
-	for (guint8 i = 0; i <= FLASH_SIZE_NIBBLE_MAX; i++)
+	for (guint i = 0; i <= FLASH_SIZE_NIBBLE_MAX; i++)
 		if (size_bytes == (guint64)ESP_FLASH_MIN_BYTES << i) {
-			*nibble = i;
+			*nibble = (guint8)i;
 			return TRUE;
 		}
 	return FALSE;

@@ -446,7 +446,8 @@ def build_folder(rng, folder, chip="esp32c3", sums=True):
     for name, (_, data) in files.items():
         write(build, name, data)
     args = {"flash_settings": {"flash_mode": "qout", "flash_size": "detect", "flash_freq": "keep"},
-            "flash_files": {hex(offset): name for name, (offset, _) in files.items()}, "extra_esptool_args": {"chip": chip}}
+            "flash_files": {hex(offset): name for name, (offset, _) in files.items()},
+            "bootloader": {"offset": hex(boot), "file": "bootloader.bin"}, "extra_esptool_args": {"chip": chip}}
     write(build, "flasher_args.json", json.dumps(args).encode())
     if sums:
         write(build, "SHA256SUMS", "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, (_, data) in files.items()).encode())

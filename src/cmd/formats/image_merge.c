@@ -174,7 +174,8 @@ static GBytes *make(const EspMerge *merge, const Request *request, GError **erro
 	}
 }
 
-/* An option wins over flasher_args.json, whose "detect" means that nothing is known. */
+/* An option wins over flasher_args.json, whose "detect" means that nothing is known. Without a
+ * bootloader (a host device's) its settings have no place. */
 static const char *setting(const char *option, const char *of_bundle)
 {
 	if (option != NULL)
@@ -184,7 +185,8 @@ static const char *setting(const char *option, const char *of_bundle)
 
 static EspMerge *merge_of(const CmdMergeInput *input, char **note, GError **error)
 {
-	const ArtefactFlasherArgs *args = input->args;
+	const ArtefactFlasherArgs *args =
+		input->args != NULL && input->args->bootloader != NULL ? input->args : NULL;
 	const EspMergeFlash flash = {
 		.mode = setting(mode_option, args != NULL ? args->mode : NULL),
 		.size = setting(size_option, args != NULL ? args->size : NULL),
