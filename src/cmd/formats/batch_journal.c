@@ -47,7 +47,7 @@ gboolean batch_journal_read(const char *folder, BatchJournal *journal, gboolean 
 		return FALSE;
 	}
 	text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
-	if (!parse(text, journal)) {
+	if (text == NULL || !parse(text, journal)) { /* an empty file has no data */
 		g_set_error(error, BASE_ERROR, BASE_ERROR_INVALID,
 			    "%s is no journal of a batch; choose another folder", path);
 		return FALSE;

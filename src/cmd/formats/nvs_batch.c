@@ -6,6 +6,8 @@
 
 static const char name[] = "nvs batch";
 
+enum { MS_A_SECOND = 1000 };
+
 static char *folder_option;
 static char *size_option;
 static char *id_column_option;
@@ -54,11 +56,12 @@ static gboolean options_check(CmdExit *exit)
 static void print_json(const BatchPlan *plan, const BatchResult *result)
 {
 	cmd_json_print(json_pack(
-		"{s:I,s:I,s:I,s:I,s:b,s:s,s:f,s:f}", "devices", (json_int_t)result->n_devices,
+		"{s:I,s:I,s:I,s:I,s:b,s:s,s:I,s:I}", "devices", (json_int_t)result->n_devices,
 		"alreadyMade", (json_int_t)result->n_before, "sizeBytes",
 		(json_int_t)plan->size_bytes, "formatVersion", (json_int_t)plan->format_version,
 		"encrypted", plan->keys != NULL || plan->generate_keys, "folder", plan->folder,
-		"checkSeconds", result->check_s, "writeSeconds", result->write_s));
+		"checkMs", (json_int_t)(result->check_s * MS_A_SECOND), "writeMs",
+		(json_int_t)(result->write_s * MS_A_SECOND)));
 }
 
 static void print_text(const BatchPlan *plan, const BatchResult *result)
@@ -95,7 +98,7 @@ static CmdExit run(int argc, char **argv)
 		return exit;
 	if (!nvs_size_parse(size_option == NULL ? "0x3000" : size_option, &plan.size_bytes, &error))
 		return cmd_usage_error(name, "%s", error->message);
-	if (encrypt_option != NULL && !nvs_keys_load(name, encrypt_option, &keys, &error))
+	if (encrypt_option != NULL && !nvs_keys_load(encrypt_option, &keys, &error))
 		return cmd_fail(name, error);
 	plan.config_path = argv[1];
 	plan.values_path = argv[2];

@@ -16,7 +16,7 @@ static gboolean turn_file(const NvsCipher *cipher, const char *from, const char 
 	guint8 *image;
 	gboolean done;
 
-	if (bytes == NULL || !nvs_keys_load(cipher->name, nvs_cipher_keys_option, &keys, error))
+	if (bytes == NULL || !nvs_keys_load(nvs_cipher_keys_option, &keys, error))
 		return FALSE;
 	image = g_bytes_unref_to_data(g_steal_pointer(&bytes), &size_bytes);
 	done = cipher->turn(image, size_bytes, &keys, error);

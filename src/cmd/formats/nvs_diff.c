@@ -137,8 +137,8 @@ static CmdExit run(int argc, char **argv)
 		return exit;
 	if (argc != 3)
 		return cmd_usage_error(name, "name two images");
-	if (!nvs_image_open(&first, name, argv[1], keys_option, &error) ||
-	    !nvs_image_open(&second, name, argv[2],
+	if (!nvs_image_open(&first, argv[1], keys_option, &error) ||
+	    !nvs_image_open(&second, argv[2],
 			    other_keys_option != NULL ? other_keys_option : keys_option, &error))
 		return cmd_fail(name, error);
 	return compare(&first, &second, json);

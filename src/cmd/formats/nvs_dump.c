@@ -127,7 +127,7 @@ static CmdExit run(int argc, char **argv)
 		return exit;
 	if (argc != 2)
 		return cmd_usage_error(name, "name the image");
-	if (!nvs_image_open(&image, name, argv[1], keys_option, &error) ||
+	if (!nvs_image_open(&image, argv[1], keys_option, &error) ||
 	    !formats[format].print(&image, &error))
 		return cmd_fail(name, error);
 	if (formats[format].print != print_json) {

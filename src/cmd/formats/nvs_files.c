@@ -3,12 +3,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cmd/formats/io.h"
+#include "cmd/formats/secret.h"
 #include "esp/nvs_keys.h"
-
-#include <string.h>
-#include <sys/stat.h>
-
-enum { OTHERS = 0077 };
 
 gboolean nvs_size_parse(const char *text, gsize *size_bytes, GError **error)
 {
@@ -33,24 +29,16 @@ gboolean nvs_version_check(const char *name, int version)
 	return FALSE;
 }
 
-gboolean nvs_keys_load(const char *name, const char *path, EspNvsKeys *keys, GError **error)
+gboolean nvs_keys_load(const char *path, EspNvsKeys *keys, GError **error)
 {
-	g_autoptr(GBytes) bytes = cmd_input_read(path, NVS_FILE_MAX_BYTES, error);
-	struct stat info;
-	gboolean done;
+	g_auto(CmdSecret) secret = {0};
 
-	if (bytes == NULL)
+	if (!cmd_secret_read(path, NVS_KEYS_FILE_MAX_BYTES, &secret, error))
 		return FALSE;
-	if (strcmp(path, "-") != 0 && stat(path, &info) == 0 && (info.st_mode & OTHERS) != 0)
-		g_printerr("espalier %s: warning: others may read the keys in %s; "
-			   "chmod 600 keeps them to yourself\n",
-			   name, path);
-	done = esp_nvs_keys_read(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), keys,
-				 error);
-	explicit_bzero((gpointer)(gsize)g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
-	if (!done)
-		g_prefix_error(error, "%s: ", cmd_input_name(path));
-	return done;
+	if (esp_nvs_keys_read(secret.data, secret.size_bytes, keys, error))
+		return TRUE;
+	g_prefix_error(error, "%s: ", cmd_input_name(path));
+	return FALSE;
 }
 
 GBytes *nvs_image_load(const char *path, GError **error)

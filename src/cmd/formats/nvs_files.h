@@ -6,7 +6,10 @@
 #include "esp/nvs.h"
 #include "esp/nvs_csv.h"
 
-enum { NVS_FILE_MAX_BYTES = 4 * 1024 * 1024 }; /* of a `file` row, and of a file with keys */
+enum {
+	NVS_FILE_MAX_BYTES = 4 * 1024 * 1024, /* of a `file` row */
+	NVS_KEYS_FILE_MAX_BYTES = 64 * 1024,
+};
 
 /* Reads the option --size: a partition's size, a multiple of 0x1000. FALSE with BASE_ERROR_INVALID.
  */
@@ -15,10 +18,9 @@ gboolean nvs_size_parse(const char *text, gsize *size_bytes, GError **error);
 /* Reads the option --format-version, 1 or 2. FALSE after a usage error of the command `name`. */
 gboolean nvs_version_check(const char *name, int version);
 
-/* Reads a key partition's image. A file that others may read is used all the same, with a warning
- * of the command `name` on standard error. FALSE with BASE_ERROR_* or ESP_ERROR_*; the bytes of the
- * file are wiped. */
-gboolean nvs_keys_load(const char *name, const char *path, EspNvsKeys *keys, GError **error);
+/* Reads a key partition's image from a file that nobody else may read. FALSE with what
+ * cmd_secret_read or esp_nvs_keys_read says. */
+gboolean nvs_keys_load(const char *path, EspNvsKeys *keys, GError **error);
 
 /* An image, or other bytes, of up to ESP_NVS_MAX_BYTES; "-" is standard input. Yours, or NULL. */
 GBytes *nvs_image_load(const char *path, GError **error);

@@ -64,7 +64,7 @@ static gboolean generate(char **inputs, int n_inputs, const char *path, gsize si
 	if (contents == NULL)
 		return FALSE;
 	if (encrypt_option != NULL) {
-		if (!nvs_keys_load(name, encrypt_option, &keys, error))
+		if (!nvs_keys_load(encrypt_option, &keys, error))
 			return FALSE;
 		write_options.keys = &keys;
 	}

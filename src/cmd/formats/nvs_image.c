@@ -10,8 +10,7 @@ static const char *const severity_names[] = {
 	[ESP_NVS_FAULT] = "fault",
 };
 
-gboolean nvs_image_open(NvsImage *image, const char *command, const char *path,
-			const char *keys_path, GError **error)
+gboolean nvs_image_open(NvsImage *image, const char *path, const char *keys_path, GError **error)
 {
 	const EspNvsReadFlags flags = ESP_NVS_READ_OLD_BLOBS | ESP_NVS_READ_SALVAGE;
 	g_autoptr(GBytes) bytes = nvs_image_load(path, error);
@@ -19,7 +18,7 @@ gboolean nvs_image_open(NvsImage *image, const char *command, const char *path,
 	const EspNvsKeys *used = keys_path == NULL ? NULL : &keys;
 	gconstpointer data;
 
-	if (bytes == NULL || (used != NULL && !nvs_keys_load(command, keys_path, &keys, error)))
+	if (bytes == NULL || (used != NULL && !nvs_keys_load(keys_path, &keys, error)))
 		return FALSE;
 	data = g_bytes_get_data(bytes, &image->size_bytes);
 	image->name = cmd_input_name(path);

@@ -16,10 +16,9 @@ typedef struct {
 } NvsImage;
 
 /* Reads an image, "-" for standard input, and the file of its keys, if `keys_path` is not NULL.
- * Damaged and foreign bytes are no error. `command` is for warnings. FALSE with BASE_ERROR_* or
+ * Damaged and foreign bytes are no error. FALSE with BASE_ERROR_* or
  * ESP_ERROR_* of the keys. */
-gboolean nvs_image_open(NvsImage *image, const char *command, const char *path,
-			const char *keys_path, GError **error);
+gboolean nvs_image_open(NvsImage *image, const char *path, const char *keys_path, GError **error);
 
 void nvs_image_clear(NvsImage *image);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(NvsImage, nvs_image_clear)

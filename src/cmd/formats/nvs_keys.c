@@ -2,6 +2,7 @@
 #include "cmd/commands.h"
 #include "cmd/formats/io.h"
 #include "cmd/formats/nvs_files.h"
+#include "cmd/formats/secret.h"
 #include "esp/nvs_keys.h"
 
 #include <string.h>
@@ -22,22 +23,18 @@ static const GOptionEntry options[] = {
 
 static gboolean derive(const char *path, EspNvsKeys *keys, GError **error)
 {
-	g_autoptr(GBytes) bytes = cmd_input_read(path, NVS_FILE_MAX_BYTES, error);
-	gsize size_bytes = 0;
-	gconstpointer data;
+	g_auto(CmdSecret) secret = {0};
 
-	if (bytes == NULL)
+	if (!cmd_secret_read(path, NVS_KEYS_FILE_MAX_BYTES, &secret, error))
 		return FALSE;
-	data = g_bytes_get_data(bytes, &size_bytes);
-	if (size_bytes == ESP_NVS_HMAC_KEY_BYTES)
-		esp_nvs_keys_derive(data, keys);
-	else
+	if (secret.size_bytes != ESP_NVS_HMAC_KEY_BYTES) {
 		g_set_error(error, BASE_ERROR, BASE_ERROR_INVALID,
 			    "%s has %" G_GSIZE_FORMAT " bytes; an HMAC key has %d",
-			    cmd_input_name(path), size_bytes, ESP_NVS_HMAC_KEY_BYTES);
-	if (size_bytes > 0)
-		explicit_bzero((gpointer)(gsize)data, size_bytes);
-	return size_bytes == ESP_NVS_HMAC_KEY_BYTES;
+			    cmd_input_name(path), secret.size_bytes, ESP_NVS_HMAC_KEY_BYTES);
+		return FALSE;
+	}
+	esp_nvs_keys_derive(secret.data, keys);
+	return TRUE;
 }
 
 /* Who overwrites keys loses what was encrypted with them. */
