@@ -243,8 +243,7 @@ static void read_keys(Reader *reader, GArray *items)
 		for (end = first + 1; end < items->len; end++)
 			if (!nvs_live_item_same_key(&all[first], &all[end]))
 				break;
-		if (all[first].space != 0)
-			read_key(reader, all + first, end - first);
+		read_key(reader, all + first, end - first);
 	}
 }
 

@@ -22,9 +22,9 @@ enum {
 	KEYS = 9,
 	STRING_MOST = 300,
 	BLOB_MOST = 1800,
-	UPDATES = 160,
+	UPDATES = 120,
 	/* Cuts tried of a repair; of one that moves a page so many are spread over it. */
-	REPAIR_CUTS = 20,
+	REPAIR_CUTS = 7,
 	NEVER = G_MAXINT,
 };
 
@@ -321,7 +321,7 @@ static void run(const EspNvsKeys *keys, guint32 seed)
 static void a_plain_partition_survives_it(void **state)
 {
 	(void)state;
-	run(NULL, 1);
+	run(NULL, 5);
 }
 
 static void an_encrypted_partition_survives_it(void **state)
@@ -331,7 +331,7 @@ static void an_encrypted_partition_survives_it(void **state)
 	(void)state;
 	memset(keys.data, 0x11, sizeof keys.data);
 	memset(keys.tweak, 0x22, sizeof keys.tweak);
-	run(&keys, 40);
+	run(&keys, 7);
 }
 
 static int make_texts(void **state)
