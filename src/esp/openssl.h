@@ -94,7 +94,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 typedef struct {
-#define ESP_OPENSSL_MEMBER(name) __typeof__(name) *name;
+#define ESP_OPENSSL_MEMBER(name) __typeof__(name) *name; /* NOLINT(bugprone-macro-parentheses) */
 	ESP_OPENSSL_FUNCTIONS(ESP_OPENSSL_MEMBER)
 #undef ESP_OPENSSL_MEMBER
 } EspOpenssl;

@@ -152,7 +152,7 @@ GBytes *esp_signature_sign(const guint8 *data, gsize size_bytes, EspSignatureKey
 	out = signing.out;
 	if (n_keys > ESP_SIGNATURE_BLOCKS_MAX - signing.n_blocks) {
 		g_set_error(error, ESP_ERROR, ESP_ERROR_TOO_LARGE,
-			    "%zu keys, and %u of the %u places for signatures are free", n_keys,
+			    "%zu keys, and %u of the %d places for signatures are free", n_keys,
 			    ESP_SIGNATURE_BLOCKS_MAX - signing.n_blocks, ESP_SIGNATURE_BLOCKS_MAX);
 		return NULL;
 	}

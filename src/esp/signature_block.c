@@ -16,14 +16,23 @@ enum {
 	M_BITS = 32,
 };
 
+static BIGNUM *number_new(void)
+{
+	BIGNUM *number = esp_openssl()->BN_new();
+
+	if (number == NULL)
+		g_error("OpenSSL has no memory");
+	return number;
+}
+
 void signature_rsa_r(const guint8 *n, guint8 *r)
 {
 	const EspOpenssl *ssl = esp_openssl();
 	BIGNUM *modulus = ssl->BN_lebin2bn(n, SIGNATURE_RSA_BYTES, NULL);
-	BIGNUM *power = ssl->BN_new(), *rest = ssl->BN_new();
+	BIGNUM *power = number_new(), *rest = number_new();
 	BN_CTX *context = ssl->BN_CTX_new();
 
-	if (modulus == NULL || power == NULL || rest == NULL || context == NULL ||
+	if (modulus == NULL || context == NULL ||
 	    ssl->BN_set_bit(power, 2 * SIGNATURE_RSA_BITS) != 1 ||
 	    ssl->BN_div(NULL, rest, power, modulus, context) != 1 ||
 	    ssl->BN_bn2lebinpad(rest, r, SIGNATURE_RSA_BYTES) < 0)

@@ -103,8 +103,10 @@ static gboolean der_of_numbers(const SignatureLayout *layout, const guint8 *numb
 						ssl->BN_lebin2bn(numbers + n, n, NULL)) == 1)
 		size = ssl->i2d_ECDSA_SIG(pair, &der);
 	ssl->ECDSA_SIG_free(pair);
-	*der_bytes = size > 0 ? (gsize)size : 0;
-	return size > 0;
+	if (size <= 0)
+		return FALSE;
+	*der_bytes = (gsize)size;
+	return TRUE;
 }
 
 static gboolean numbers_of_der(const SignatureLayout *layout, const guint8 *der, gsize der_bytes,

@@ -154,6 +154,8 @@ static void refuses_keys_that_secure_boot_does_not_take(void **state)
 		const char *message;
 	} rows[] = {
 		{"rsa2048", ESP_ERROR_NOT_SUPPORTED, "an RSA key of 2048 bits"},
+		{"rsa3072-large-exponent", ESP_ERROR_NOT_SUPPORTED,
+		 "the public key does not fit a signature block"},
 		{"secp256k1", ESP_ERROR_NOT_SUPPORTED, "a key of the curve secp256k1"},
 		{"ed25519", ESP_ERROR_NOT_SUPPORTED, "neither an RSA key nor one of an elliptic"},
 		{"rsa3072.pub", ESP_ERROR_INVALID, "no private key in PEM or DER"},
@@ -417,6 +419,26 @@ static void a_number_of_fewer_bits_is_no_modulus(void **state)
 	assert_non_null(strstr(error->message, "not an odd number of 3072 bits"));
 }
 
+static void zeros_and_ones_are_no_signatures(void **state)
+{
+	static const gsize offsets[N_SCHEMES] = {812, 101, 101, 149};
+	static const gsize sizes[N_SCHEMES] = {384, 48, 64, 96};
+
+	(void)state;
+	for (guint i = 0; i < N_SCHEMES; i++)
+		for (guint fill = 0; fill < 0x200; fill += 0xFF) {
+			gsize size;
+			g_autofree guint8 *image = signed_image(names[i], &size);
+			g_autoptr(GError) error = NULL;
+
+			memset(image + SECTOR + offsets[i], (int)fill & 0xFF, sizes[i]);
+			seal(image + SECTOR);
+			assert_false(esp_signature_verify(image, size, NULL, 0, NULL, &error));
+			assert_true(g_error_matches(error, ESP_ERROR, ESP_ERROR_CORRUPT));
+			assert_non_null(strstr(error->message, "the signature is not one by"));
+		}
+}
+
 static void signs_with_three_keys_at_once_or_one_by_one(void **state)
 {
 	g_autofree guint8 *image = plain_image();
@@ -584,6 +606,7 @@ static void an_image_is_signed_as_its_chip_reads_it(void **state)
 		g_autoptr(EspSignatureKey) second =
 			rows[i].second != NULL ? key_of(rows[i].second) : NULL;
 		EspSignatureKey *const keys[] = {first, second};
+		g_autoptr(GBytes) bytes = NULL;
 		Refusal refusal = {image,
 				   IMAGE_BYTES,
 				   keys,
@@ -598,8 +621,9 @@ static void an_image_is_signed_as_its_chip_reads_it(void **state)
 			assert_refused(&refusal);
 			continue;
 		}
-		g_bytes_unref(esp_signature_sign(image, IMAGE_BYTES, keys, refusal.n_keys,
-						 ESP_SIGNATURE_FRESH, NULL));
+		bytes = esp_signature_sign(image, IMAGE_BYTES, keys, refusal.n_keys,
+					   ESP_SIGNATURE_FRESH, NULL);
+		assert_non_null(bytes);
 	}
 }
 
@@ -628,6 +652,7 @@ int main(void)
 		cmocka_unit_test(a_changed_byte_anywhere_is_found),
 		cmocka_unit_test(an_rsa_exponent_of_one_is_no_key),
 		cmocka_unit_test(a_number_of_fewer_bits_is_no_modulus),
+		cmocka_unit_test(zeros_and_ones_are_no_signatures),
 		cmocka_unit_test(signs_with_three_keys_at_once_or_one_by_one),
 		cmocka_unit_test(one_trusted_signature_is_enough_whatever_the_others_are),
 		cmocka_unit_test(what_is_not_signed_is_said_so),
