@@ -257,7 +257,9 @@ def keeps_keys():
     done("decrypt", "e.bin", "d.bin", "--keys", "keys.bin")
     check(Path("d.bin").read_bytes() == Path("nvs.bin").read_bytes() and mode("d.bin") == 0o600, "decrypt")
     check(done("decrypt", "-", "-", "--keys", "keys.bin", data=Path("e.bin").read_bytes()) == Path("nvs.bin").read_bytes(), "pipes")
+    check(document("encrypt", "nvs.bin", "e.bin", "--keys", "keys.bin") == {"file": "e.bin", "sizeBytes": 0x6000}, "encrypt in JSON")
     for verb, image in (("encrypt", "nvs.bin"), ("decrypt", "e.bin")):
+        fails(2, "cannot both go", verb, image, "-", "--keys", "keys.bin", "--output", "json")
         fails(2, "--keys", verb, image, "x.bin")
         fails(2, "name two files", verb, image, "--keys", "keys.bin")
         fails(1, "short.bin", verb, "short.bin", "x.bin", "--keys", "keys.bin")

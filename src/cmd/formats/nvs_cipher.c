@@ -7,8 +7,10 @@
 #include <string.h>
 
 char *nvs_cipher_keys_option;
+char *nvs_cipher_output_option;
 
-static gboolean turn_file(const NvsCipher *cipher, const char *from, const char *to, GError **error)
+static gboolean turn_file(const NvsCipher *cipher, const char *from, const char *to,
+			  gsize *size_written, GError **error)
 {
 	g_autoptr(GBytes) bytes = nvs_image_load(from, error);
 	g_auto(EspNvsKeys) keys = {0};
@@ -26,6 +28,7 @@ static gboolean turn_file(const NvsCipher *cipher, const char *from, const char 
 	if (size_bytes > 0)
 		explicit_bzero(image, size_bytes);
 	g_free(image);
+	*size_written = size_bytes;
 	return done;
 }
 
@@ -33,14 +36,25 @@ CmdExit nvs_cipher_run(const NvsCipher *cipher, int argc, char **argv)
 {
 	g_autoptr(GError) error = NULL;
 	CmdExit exit = CMD_DONE;
+	gsize size_bytes = 0;
+	gboolean json;
 
 	if (!cmd_parse(cipher->command, &argc, &argv, &exit))
+		return exit;
+	json = cmd_output_is_json(cipher->name, nvs_cipher_output_option, &exit);
+	if (exit != CMD_DONE)
 		return exit;
 	if (argc != 3)
 		return cmd_usage_error(cipher->name, "name two files: IN.bin OUT.bin");
 	if (nvs_cipher_keys_option == NULL)
 		return cmd_usage_error(cipher->name, "name the file with the keys with --keys");
-	if (!turn_file(cipher, argv[1], argv[2], &error))
+	if (json && strcmp(argv[2], "-") == 0)
+		return cmd_usage_error(cipher->name, "the image and the JSON cannot both go to "
+						     "standard output");
+	if (!turn_file(cipher, argv[1], argv[2], &size_bytes, &error))
 		return cmd_fail(cipher->name, error);
+	if (json)
+		cmd_json_print(json_pack("{s:s,s:I}", "file", argv[2], "sizeBytes",
+					 (json_int_t)size_bytes));
 	return CMD_DONE;
 }

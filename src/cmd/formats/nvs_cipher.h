@@ -11,12 +11,20 @@ typedef struct {
 	guint mode; /* of the output */
 } NvsCipher;
 
-/* The option --keys of both. */
+/* The options of both. */
 extern char *nvs_cipher_keys_option;
-#define NVS_CIPHER_KEYS_OPTION                                                                     \
+extern char *nvs_cipher_output_option;
+#define NVS_CIPHER_OPTIONS                                                                         \
+	{"keys",                                                                                   \
+	 'k',                                                                                      \
+	 0,                                                                                        \
+	 G_OPTION_ARG_FILENAME,                                                                    \
+	 &nvs_cipher_keys_option,                                                                  \
+	 "file with the keys (espalier nvs keys)",                                                 \
+	 "KEYS"},                                                                                  \
 	{                                                                                          \
-		"keys", 'k', 0, G_OPTION_ARG_FILENAME, &nvs_cipher_keys_option,                    \
-			"file with the keys (espalier nvs keys)", "KEYS"                           \
+		"output", 0, 0, G_OPTION_ARG_STRING, &nvs_cipher_output_option,                    \
+			"text (default) or json", "FORMAT"                                         \
 	}
 
 /* Runs one of them: IN OUT --keys KEYS. */

@@ -2,7 +2,7 @@
 #include "cmd/formats/io.h"
 #include "cmd/formats/nvs_cipher.h"
 
-static const GOptionEntry options[] = {NVS_CIPHER_KEYS_OPTION, G_OPTION_ENTRY_NULL};
+static const GOptionEntry options[] = {NVS_CIPHER_OPTIONS, G_OPTION_ENTRY_NULL};
 
 static CmdExit run(int argc, char **argv)
 {
