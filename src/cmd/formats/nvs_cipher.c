@@ -6,8 +6,15 @@
 
 #include <string.h>
 
-char *nvs_cipher_keys_option;
-char *nvs_cipher_output_option;
+static char *keys_option;
+static char *output_option;
+
+const GOptionEntry nvs_cipher_options[] = {
+	{"keys", 'k', 0, G_OPTION_ARG_FILENAME, &keys_option,
+	 "file with the keys (espalier nvs keys)", "KEYS"},
+	{"output", 0, 0, G_OPTION_ARG_STRING, &output_option, "text (default) or json", "FORMAT"},
+	G_OPTION_ENTRY_NULL,
+};
 
 static gboolean turn_file(const NvsCipher *cipher, const char *from, const char *to,
 			  gsize *size_written, GError **error)
@@ -18,7 +25,7 @@ static gboolean turn_file(const NvsCipher *cipher, const char *from, const char 
 	guint8 *image;
 	gboolean done;
 
-	if (bytes == NULL || !nvs_keys_load(nvs_cipher_keys_option, &keys, error))
+	if (bytes == NULL || !nvs_keys_load(keys_option, &keys, error))
 		return FALSE;
 	image = g_bytes_unref_to_data(g_steal_pointer(&bytes), &size_bytes);
 	done = cipher->turn(image, size_bytes, &keys, error);
@@ -41,12 +48,12 @@ CmdExit nvs_cipher_run(const NvsCipher *cipher, int argc, char **argv)
 
 	if (!cmd_parse(cipher->command, &argc, &argv, &exit))
 		return exit;
-	json = cmd_output_is_json(cipher->name, nvs_cipher_output_option, &exit);
+	json = cmd_output_is_json(cipher->name, output_option, &exit);
 	if (exit != CMD_DONE)
 		return exit;
 	if (argc != 3)
 		return cmd_usage_error(cipher->name, "name two files: IN.bin OUT.bin");
-	if (nvs_cipher_keys_option == NULL)
+	if (keys_option == NULL)
 		return cmd_usage_error(cipher->name, "name the file with the keys with --keys");
 	if (json && strcmp(argv[2], "-") == 0)
 		return cmd_usage_error(cipher->name, "the image and the JSON cannot both go to "

@@ -12,20 +12,7 @@ typedef struct {
 } NvsCipher;
 
 /* The options of both. */
-extern char *nvs_cipher_keys_option;
-extern char *nvs_cipher_output_option;
-#define NVS_CIPHER_OPTIONS                                                                         \
-	{"keys",                                                                                   \
-	 'k',                                                                                      \
-	 0,                                                                                        \
-	 G_OPTION_ARG_FILENAME,                                                                    \
-	 &nvs_cipher_keys_option,                                                                  \
-	 "file with the keys (espalier nvs keys)",                                                 \
-	 "KEYS"},                                                                                  \
-	{                                                                                          \
-		"output", 0, 0, G_OPTION_ARG_STRING, &nvs_cipher_output_option,                    \
-			"text (default) or json", "FORMAT"                                         \
-	}
+extern const GOptionEntry nvs_cipher_options[];
 
 /* Runs one of them: IN OUT --keys KEYS. */
 CmdExit nvs_cipher_run(const NvsCipher *cipher, int argc, char **argv);

@@ -2,8 +2,6 @@
 #include "cmd/formats/io.h"
 #include "cmd/formats/nvs_cipher.h"
 
-static const GOptionEntry options[] = {NVS_CIPHER_OPTIONS, G_OPTION_ENTRY_NULL};
-
 static CmdExit run(int argc, char **argv)
 {
 	static const NvsCipher cipher = {"nvs decrypt", &cmd_nvs_decrypt, esp_nvs_decrypt,
@@ -15,6 +13,6 @@ static CmdExit run(int argc, char **argv)
 const CmdCommand cmd_nvs_decrypt = {
 	.usage = "IN.bin OUT.bin --keys KEYS",
 	.examples = "  espalier nvs decrypt nvs-encrypted.bin nvs.bin --keys keys.bin\n",
-	.options = options,
+	.options = nvs_cipher_options,
 	.run = run,
 };
