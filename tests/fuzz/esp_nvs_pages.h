@@ -15,7 +15,7 @@
 
 enum {
 	PAGES_MOST = 3,
-	CHOICES_MAX_BYTES = 512, /* longer input is pages, or nothing: for the speed of it */
+	CHOICES_MAX_BYTES = 192, /* longer input is pages, or nothing: for the speed of it */
 };
 
 typedef struct {
@@ -44,7 +44,8 @@ static inline guint put_item(guint8 *page, guint index, guint8 what, Choices *ch
 	guint8 name = choose(choices), size = choose(choices), chunk = choose(choices);
 	guint8 *entry = page + 64 + (gsize)index * 32;
 	guint8 type = types[what >> 2 & 15], fault = faults[what >> 6];
-	gsize room = (gsize)(125 - index) * 32, n = MIN((gsize)size * (size > 200 ? 16 : 1), room);
+	gsize room = (gsize)(125 - index) * 32,
+	      n = MIN((gsize)(size & 0x7F) * ((size & 0xF8) == 0x98 ? 128 : 1), room);
 	guint span = type == 0x21 || type == 0x41 || type == 0x42 ? 1 + (guint)(n + 31) / 32 : 1;
 
 	memset(entry, 0xFF, (gsize)span * 32);

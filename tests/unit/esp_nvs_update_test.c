@@ -247,6 +247,31 @@ static void says_that_it_is_full_and_keeps_what_was(void **state)
 	assert_value(image, &third);
 }
 
+/* What moving a page gains may be too little. */
+static void says_that_it_is_full_when_a_move_gains_too_little(void **state)
+{
+	static char names[251][8];
+	static EspNvsEntry entries[251];
+	const EspNvsEntry text = esp_nvs_string("a", "text", "more than one entry of thirty-two");
+	const EspNvsEntry number = esp_nvs_unsigned("a", "number", ESP_NVS_U8, 7);
+	g_autoptr(GError) error = NULL;
+	guint8 image[SIZE];
+
+	(void)state;
+	for (guint i = 0; i < G_N_ELEMENTS(entries); i++) {
+		g_snprintf(names[i], sizeof names[i], "k%u", i);
+		entries[i] = esp_nvs_unsigned("a", names[i], ESP_NVS_U8, 1);
+	}
+	assert_true(esp_nvs_image_write(entries, G_N_ELEMENTS(entries), image, SIZE, NULL, NULL));
+	assert_true(esp_nvs_erase(image, SIZE, NULL, "a", "k9", NULL, NULL));
+	assert_false(esp_nvs_set(image, SIZE, NULL, &text, NULL, &error));
+	assert_true(g_error_matches(error, ESP_ERROR, ESP_ERROR_TOO_LARGE));
+	assert_value(image, &entries[0]);
+	assert_value(image, &entries[250]);
+	assert_true(esp_nvs_set(image, SIZE, NULL, &number, NULL, NULL));
+	assert_value(image, &number);
+}
+
 static void erases_a_key_and_says_when_there_is_none(void **state)
 {
 	guint8 image[SIZE];
@@ -431,6 +456,7 @@ int main(void)
 		cmocka_unit_test(writes_nothing_for_an_equal_value),
 		cmocka_unit_test(survives_a_power_cut_at_every_operation),
 		cmocka_unit_test(says_that_it_is_full_and_keeps_what_was),
+		cmocka_unit_test(says_that_it_is_full_when_a_move_gains_too_little),
 		cmocka_unit_test(erases_a_key_and_says_when_there_is_none),
 		cmocka_unit_test(does_not_write_to_a_read_only_partition),
 		cmocka_unit_test(updates_what_the_generator_lays_out),

@@ -244,6 +244,23 @@ static void returns_to_an_earlier_namespace_without_defining_it_again(void **sta
 	assert_int_equal(esp_nvs_find(contents, "a", "three")->value.u, 3);
 }
 
+static void a_namespace_may_be_named_again(void **state)
+{
+	const EspNvsEntry entries[] = {
+		{.space = "a", .type = ESP_NVS_NAMESPACE},
+		esp_nvs_unsigned("a", "one", ESP_NVS_U8, 1),
+		{.space = "a", .type = ESP_NVS_NAMESPACE},
+		{.space = "b", .type = ESP_NVS_NAMESPACE},
+		{.space = "a", .type = ESP_NVS_NAMESPACE},
+	};
+	EspNvsUsage usage = {0};
+
+	(void)state;
+	assert_true(esp_nvs_layout(entries, G_N_ELEMENTS(entries), SIZE, &usage, NULL));
+	assert_int_equal(usage.n_namespaces, 2);
+	assert_int_equal(usage.used_bytes, 3 * 32);
+}
+
 static void writes_into_the_callers_buffer_what_it_returns_as_bytes(void **state)
 {
 	const EspNvsEntry entries[] = {
@@ -433,6 +450,7 @@ int main(void)
 		cmocka_unit_test(refuses_sizes_that_are_no_partition),
 		cmocka_unit_test(refuses_the_255th_namespace),
 		cmocka_unit_test(returns_to_an_earlier_namespace_without_defining_it_again),
+		cmocka_unit_test(a_namespace_may_be_named_again),
 		cmocka_unit_test(writes_into_the_callers_buffer_what_it_returns_as_bytes),
 		cmocka_unit_test(reads_back_the_longest_string_and_blob_at_every_place),
 		cmocka_unit_test(writes_blobs_of_version_1_in_one_piece),
