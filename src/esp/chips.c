@@ -32,7 +32,7 @@ static const EspChip chips[] = {
 	{
 		.name = "esp32",
 		.title = "ESP32",
-		.id = 0x0000,
+		.id = ESP_CHIP_ESP32_ID,
 		FLASH(16, 0x1000),
 		.in_api = TRUE,
 		.uf2_family = 0x1C5F21B0,

@@ -9,6 +9,7 @@
 G_BEGIN_DECLS
 
 enum {
+	ESP_CHIP_ESP32_ID = 0x0000,
 	ESP_CHIP_HOST_ID = 0xF057,      /* a host device: no chip of Espressif's */
 	ESP_FLASH_MIN_BYTES = 0x100000, /* 1 MB … 128 MB is what the image header can say */
 	ESP_FLASH_MAX_BYTES = 0x8000000,

@@ -151,12 +151,19 @@ static void check_revisions(EspImageReport *report, const EspImageTarget *target
 		check_maximum(report, "maximum-revision", image->max_revision, target->revision);
 }
 
+/* What an app's description says is asked of an app alone. */
+static gboolean is_described_app(const EspImageReport *report)
+{
+	return report->image.has_description && report->kind == ESP_IMAGE_KIND_APP;
+}
+
 static void check_efuse_block(EspImageReport *report, const EspImageTarget *target)
 {
 	const EspAppDescription *app = &report->image.description;
 	guint least = app->min_efuse_block_revision;
 
-	if (!report->image.has_description)
+	/* An ESP32 has no such revision in its eFuses. */
+	if (!is_described_app(report) || report->image.chip_id == ESP_CHIP_ESP32_ID)
 		return;
 	check_minimum(report, "minimum-efuse-block-revision",
 		      least != 0 && least != ESP_IMAGE_NO_REVISION_LIMIT, least,
@@ -227,7 +234,7 @@ static void check_secure_version(EspImageReport *report, const EspImageTarget *t
 	guint32 version = report->image.description.secure_version;
 	gboolean is_met = version >= target->secure_version;
 
-	if (!report->image.has_description || target->secure_version == ESP_IMAGE_ANY)
+	if (!is_described_app(report) || target->secure_version == ESP_IMAGE_ANY)
 		return;
 	add(report, "secure-version", passed_if(is_met),
 	    is_met ? "%u, the chip asks for %" G_GINT64_FORMAT

@@ -206,6 +206,28 @@ static void the_least_limit_is_one(void **state)
 		     "v0.1, the chip has v0.0");
 }
 
+static void an_ESP32_and_a_bootloader_are_not_asked_for_an_eFuse_block(void **state)
+{
+	FixtureImage fixture = app();
+	EspImageTarget target = anywhere;
+	g_autoptr(EspImageReport) as_bootloader = NULL, esp32 = NULL;
+
+	(void)state;
+	target.efuse_block_revision = 0;
+	target.kind = ESP_IMAGE_KIND_BOOTLOADER;
+	target.secure_version = 99;
+	as_bootloader = report_of(&fixture, &target);
+	assert_true(as_bootloader->would_start);
+	assert_null(check_named(as_bootloader, "minimum-efuse-block-revision"));
+	assert_null(check_named(as_bootloader, "secure-version"));
+	target.kind = ESP_IMAGE_KIND_UNKNOWN;
+	fixture.chip_id = 0;
+	esp32 = report_of(&fixture, &target);
+	assert_null(check_named(esp32, "minimum-efuse-block-revision"));
+	assert_null(check_named(esp32, "maximum-efuse-block-revision"));
+	assert_int_equal(check_named(esp32, "secure-version")->verdict, ESP_IMAGE_CHECK_FAILED);
+}
+
 static void leaves_out_what_there_is_nothing_to_check_against(void **state)
 {
 	const FixtureImage fixture = app();
@@ -441,6 +463,7 @@ int main(void)
 		cmocka_unit_test(takes_a_partition_of_16_MiB),
 		cmocka_unit_test(zero_and_0xFFFF_are_no_limits),
 		cmocka_unit_test(the_least_limit_is_one),
+		cmocka_unit_test(an_ESP32_and_a_bootloader_are_not_asked_for_an_eFuse_block),
 		cmocka_unit_test(leaves_out_what_there_is_nothing_to_check_against),
 		cmocka_unit_test(a_bootloader_starts_on_later_chips),
 		cmocka_unit_test(tells_an_app_from_a_bootloader),
