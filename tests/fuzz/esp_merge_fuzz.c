@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-	MOST_BYTES = 1024,
+	MOST_BYTES = 512,
 	MOST_PARTS = 4,
 	CHOICES = 4,
 	PART_BYTES = 4,
@@ -41,7 +41,7 @@ static void check_forms(const EspMerge *merge, const uint8_t *choices)
 	guint32 start = esp_merge_start(merge);
 	g_autoptr(GBytes) raw = esp_merge_raw(merge, start, 0, NULL);
 	g_autoptr(GBytes) hex = esp_merge_hex(merge);
-	g_autoptr(GBytes) uf2 = esp_merge_uf2(merge, choices[0] % 8U * 64U, choices[1] & 1, NULL);
+	g_autoptr(GBytes) uf2 = esp_merge_uf2(merge, choices[0] % 4U * 128U, choices[1] & 1, NULL);
 
 	g_assert(raw != NULL && g_bytes_get_size(raw) == esp_merge_end(merge) - start);
 	for (gsize i = 0; i < n_parts; i++)

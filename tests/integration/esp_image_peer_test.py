@@ -25,7 +25,7 @@ from esptool.cli_util import AddrFilenamePairType
 from esptool.targets import CHIP_DEFS
 
 SEED = int(os.environ.get("IMAGE_PEER_SEED") or random.SystemRandom().randrange(1 << 32))
-CASES = int(os.environ.get("IMAGE_PEER_CASES", "16"))
+CASES = int(os.environ.get("IMAGE_PEER_CASES", "12"))
 TOOL = os.path.join(os.environ["ESPALIER_TOOLS"], "esp_image_tool")
 ESPALIER = os.path.join(os.environ["ESPALIER_BINARY_DIR"], "espalier")
 HOST_ID = 0xF057
@@ -271,7 +271,8 @@ def we_say(path):
     return json.loads(output), status == 0
 
 
-def compare(what, chip, data, path):
+def compare(what, chip, data, path, has_description=True):
+    """The peer gives up, at the end of what it says, where the first segment in DROM has no room for a description."""
     output, peer_right = peer_says(chip, data)
     said, right = we_say(path)
     for name, peer, our in (("header", peer_header, our_header), ("segments", peer_segments, our_segments),
@@ -279,7 +280,7 @@ def compare(what, chip, data, path):
         theirs, mine = peer(output), our(said)
         if theirs != mine:
             sys.exit(f"FAILED: {what}: {name} of {path}:\n  esptool  {theirs}\n  espalier {mine}")
-    if peer_right != right:
+    if has_description and peer_right != right:
         sys.exit(f"FAILED: {what}: {path}: esptool finds it {'right' if peer_right else 'wrong'}, we do not")
 
 
@@ -297,6 +298,28 @@ def test_images(rng, folder):
             compare("image", chip, data, path)
             count("images")
     print(f"ok: {counts['images']} images of {len(CHIPS)} chips told alike, field by field")
+
+
+def image_at(chip, nibbles, addresses):
+    """An image with a segment of 4 bytes at each address."""
+    data = struct.pack("<BBBBIBxxxHBHH4xB", 0xE9, len(addresses), 2, nibbles, 0x40080000, 0xEE, CHIP_DEFS[chip].IMAGE_CHIP_ID, 0, 0, 0, 0)
+    data += b"".join(struct.pack("<II4s", address, 4, b"\0" * 4) for address in addresses)
+    return data + b"\0" * (15 - len(data) % 16) + b"\xef"
+
+
+def test_chips(rng, folder):
+    """Every edge of every chip's memory map, and every number of a flash frequency and size."""
+    path = os.path.join(folder, "edges.bin")
+    for chip in CHIPS:
+        edges = sorted({edge + step for low, high, _ in CHIP_DEFS[chip].MEMORY_MAP for edge in (low, high) for step in (-1, 0) if edge + step >= 0})
+        for number in range(16):
+            addresses = [edges[(16 * number + i) % len(edges)] for i in range(16)]
+            data = image_at(chip, number << 4 | number, addresses)
+            write(folder, "edges.bin", data)
+            compare("edges", chip, data, path, has_description=False)
+            count("images of edges")
+        assert len(edges) <= 256
+    print(f"ok: {counts['images of edges']} images at every edge of the memory maps")
 
 
 def damage(rng, data):
@@ -613,6 +636,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         test_host_images(rng, folder)
         test_images(rng, folder)
+        test_chips(rng, folder)
         test_damaged(rng, folder)
         test_merges(rng, folder)
         test_folders(rng, folder)
