@@ -323,6 +323,30 @@ static void the_older_of_two_wins_whatever_their_chunks(void **state)
 	assert_int_equal(esp_nvs_find(contents, "a", "k")->value.u, 1);
 }
 
+static void an_index_has_the_first_name_and_a_name_the_first_index(void **state)
+{
+	const EspNvsEntry entries[] = {
+		esp_nvs_unsigned("a", "k", ESP_NVS_U8, 1),
+		esp_nvs_unsigned("b", "k", ESP_NVS_U8, 2),
+		esp_nvs_unsigned("c", "k", ESP_NVS_U8, 3),
+	};
+	guint8 image[SIZE];
+	g_autoptr(EspNvsContents) contents = NULL;
+
+	(void)state;
+	lay_out(image, entries, 3);
+	/* In a full page nothing is taken for what a cut update left. */
+	esp_put_le32(image, 0xFFFFFFFC);
+	entry_at(image, 2)[24] = 1; /* "b" is 1, too: its keys, of 2, have no name */
+	sign_entry(image, 2);
+	entry_at(image, 4)[8] = 'a'; /* 3 is "a", too: a name is looked up once */
+	sign_entry(image, 4);
+	contents = read_all(image);
+	assert_int_equal(contents->n_entries, 1);
+	assert_string_equal(contents->entries[0].space, "a");
+	assert_int_equal(contents->entries[0].value.u, 1);
+}
+
 static void what_follows_a_names_end_is_nothing(void **state)
 {
 	guint8 image[SIZE];
@@ -414,6 +438,7 @@ int main(void)
 		cmocka_unit_test(salvages_what_a_device_would_refuse),
 		cmocka_unit_test(a_move_is_done_again_only_where_the_device_can_write),
 		cmocka_unit_test(the_older_of_two_wins_whatever_their_chunks),
+		cmocka_unit_test(an_index_has_the_first_name_and_a_name_the_first_index),
 		cmocka_unit_test(what_follows_a_names_end_is_nothing),
 		cmocka_unit_test(keys_come_by_namespace_and_then_by_name),
 		cmocka_unit_test(an_erased_or_meaningless_partition_is_empty),

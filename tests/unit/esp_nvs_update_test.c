@@ -290,6 +290,25 @@ static void erases_a_key_and_says_when_there_is_none(void **state)
 	assert_string_equal(error->message, "there is no key 'a.b'");
 }
 
+/* The mount drops the index, and the part that is there. */
+static void a_blob_that_lacks_a_part_is_no_key_to_erase(void **state)
+{
+	static const guint8 blob[5000] = {1};
+	const EspNvsEntry entries[] = {esp_nvs_blob("a", "b", blob, sizeof blob),
+				       esp_nvs_unsigned("a", "n", ESP_NVS_U8, 1)};
+	g_autoptr(GError) error = NULL;
+	guint8 image[2 * SIZE];
+
+	(void)state;
+	assert_true(esp_nvs_image_write(entries, 2, image, sizeof image, NULL, NULL));
+	/* The second part, at the beginning of the second page, and its data. */
+	for (guint i = 0; i < 34; i++)
+		image[ESP_NVS_PAGE_BYTES + 32 + i / 4] &= (guint8) ~(3U << (2 * (i % 4)));
+	assert_false(esp_nvs_erase(image, sizeof image, NULL, "a", "b", NULL, &error));
+	assert_true(g_error_matches(error, ESP_ERROR, ESP_ERROR_NOT_FOUND));
+	assert_true(esp_nvs_erase(image, sizeof image, NULL, "a", "n", NULL, NULL));
+}
+
 static void does_not_write_to_a_read_only_partition(void **state)
 {
 	guint8 image[0x2000];
@@ -458,6 +477,7 @@ int main(void)
 		cmocka_unit_test(says_that_it_is_full_and_keeps_what_was),
 		cmocka_unit_test(says_that_it_is_full_when_a_move_gains_too_little),
 		cmocka_unit_test(erases_a_key_and_says_when_there_is_none),
+		cmocka_unit_test(a_blob_that_lacks_a_part_is_no_key_to_erase),
 		cmocka_unit_test(does_not_write_to_a_read_only_partition),
 		cmocka_unit_test(updates_what_the_generator_lays_out),
 		cmocka_unit_test(touches_nothing_that_other_keys_encrypt),
