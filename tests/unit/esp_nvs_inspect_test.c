@@ -93,7 +93,7 @@ static void mark_corrupt(guint8 *image)
 
 static void put_a_byte_into_a_free_page(guint8 *image)
 {
-	image[2 * PAGE + 700] = 0;
+	image[3 * PAGE - 1] = 0;
 }
 
 static void erase_a_state_word(guint8 *image)
