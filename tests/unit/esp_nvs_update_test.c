@@ -74,8 +74,9 @@ static void assert_value(const guint8 *image, const EspNvsEntry *expected)
 		assert_string_equal(entry->value.text, expected->value.text);
 	else if (expected->type == ESP_NVS_BLOB) {
 		assert_int_equal(entry->value.blob.size_bytes, expected->value.blob.size_bytes);
-		assert_memory_equal(entry->value.blob.data, expected->value.blob.data,
-				    expected->value.blob.size_bytes);
+		if (expected->value.blob.size_bytes > 0)
+			assert_memory_equal(entry->value.blob.data, expected->value.blob.data,
+					    expected->value.blob.size_bytes);
 	} else {
 		assert_int_equal(entry->value.u, expected->value.u);
 	}
@@ -270,6 +271,27 @@ static void says_that_it_is_full_when_a_move_gains_too_little(void **state)
 	assert_value(image, &entries[250]);
 	assert_true(esp_nvs_set(image, SIZE, NULL, &number, NULL, NULL));
 	assert_value(image, &number);
+}
+
+static void an_empty_blob_finds_room_at_every_place_of_a_page(void **state)
+{
+	static char names[130][8];
+	const EspNvsEntry empty = esp_nvs_blob("a", "empty", NULL, 0);
+	guint8 image[SIZE], filled[SIZE];
+
+	(void)state;
+	memset(filled, 0xFF, SIZE);
+	for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+		EspNvsEntry number;
+
+		g_snprintf(names[i], sizeof names[i], "k%u", i);
+		number = esp_nvs_unsigned("a", names[i], ESP_NVS_U8, 1);
+		assert_true(esp_nvs_set(filled, SIZE, NULL, &number, NULL, NULL));
+		memcpy(image, filled, SIZE);
+		assert_true(esp_nvs_set(image, SIZE, NULL, &empty, NULL, NULL));
+		assert_value(image, &empty);
+		assert_value(image, &number);
+	}
 }
 
 static void erases_a_key_and_says_when_there_is_none(void **state)
@@ -476,6 +498,7 @@ int main(void)
 		cmocka_unit_test(survives_a_power_cut_at_every_operation),
 		cmocka_unit_test(says_that_it_is_full_and_keeps_what_was),
 		cmocka_unit_test(says_that_it_is_full_when_a_move_gains_too_little),
+		cmocka_unit_test(an_empty_blob_finds_room_at_every_place_of_a_page),
 		cmocka_unit_test(erases_a_key_and_says_when_there_is_none),
 		cmocka_unit_test(a_blob_that_lacks_a_part_is_no_key_to_erase),
 		cmocka_unit_test(does_not_write_to_a_read_only_partition),
