@@ -2,7 +2,7 @@
 # the objects of room_esp. What it offers is what the headers below declare, each symbol with the version at which it
 # came (src/esp/libespformats.map); all else is hidden, in the static library too.
 set(espformats_version 1.0.0)
-set(espformats_headers chips crc declare error flash_encryption image image_check merge nvs nvs_csv nvs_inspect nvs_keys otadata partition_table signature)
+set(espformats_headers chips crc declare error flash_encryption image image_check merge nvs nvs_csv nvs_inspect nvs_keys nvs_mfg otadata partition_table signature)
 list(TRANSFORM espformats_headers REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/src/esp/\\1.h")
 set(espformats_map ${PROJECT_SOURCE_DIR}/src/esp/libespformats.map)
 

@@ -18,6 +18,8 @@
  * Errors name the reason, never a byte of a key. */
 #pragma once
 
+#include "esp/declare.h"
+
 #include <glib.h>
 
 G_BEGIN_DECLS
@@ -44,10 +46,12 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EspNvsKeys, esp_nvs_keys_clear)
 gboolean esp_nvs_keys_generate(EspNvsKeys *keys, GError **error);
 
 /* The keys that a device derives from the key of its eFuse block. */
-void esp_nvs_keys_derive(const guint8 hmac_key[static ESP_NVS_HMAC_KEY_BYTES], EspNvsKeys *keys);
+void esp_nvs_keys_derive(const guint8 hmac_key[ESP_AT_LEAST ESP_NVS_HMAC_KEY_BYTES],
+			 EspNvsKeys *keys);
 
 /* The image of a key partition: all of its bytes are set. */
-void esp_nvs_keys_write(const EspNvsKeys *keys, guint8 image[static ESP_NVS_KEYS_PARTITION_BYTES]);
+void esp_nvs_keys_write(const EspNvsKeys *keys,
+			guint8 image[ESP_AT_LEAST ESP_NVS_KEYS_PARTITION_BYTES]);
 
 /* Reads a key partition's image as the device does: its CRC must be right. What follows the CRC is
  * not looked at. FALSE, `keys` untouched, with ESP_ERROR_TRUNCATED (fewer than 68 bytes: 64 bare

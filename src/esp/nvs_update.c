@@ -383,6 +383,25 @@ static gboolean is_ours(const NvsVolume *volume, GError **error)
 	return FALSE;
 }
 
+/* A device gets there after four thousand million erasures; a page that follows would count as the
+ * first. */
+static gboolean has_sequences_left(const NvsVolume *volume, GError **error)
+{
+	for (gsize i = 0; i < volume->n_pages; i++) {
+		const guint8 *page = volume->image + i * ESP_NVS_PAGE_BYTES;
+
+		if (!nvs_page_in_use(page) || esp_get_le32(page + 4) != G_MAXUINT32)
+			continue;
+		g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
+			    "NVS page at 0x%" G_GSIZE_MODIFIER
+			    "x has the last sequence number there is, no page can follow it; "
+			    "erase the partition",
+			    i * ESP_NVS_PAGE_BYTES);
+		return FALSE;
+	}
+	return TRUE;
+}
+
 static gboolean mount_for_update(NvsVolume *volume, guint8 *image, gsize size_bytes,
 				 const EspNvsKeys *keys, const EspNvsFlash *flash, GError **error)
 {
@@ -394,7 +413,7 @@ static gboolean mount_for_update(NvsVolume *volume, guint8 *image, gsize size_by
 		return FALSE;
 	}
 	if (!nvs_volume_open(volume, image, size_bytes, keys, error) || !is_ours(volume, error) ||
-	    !nvs_volume_mount(volume, TRUE, flash, error))
+	    !has_sequences_left(volume, error) || !nvs_volume_mount(volume, TRUE, flash, error))
 		return FALSE;
 	if (volume->free->len == 0)
 		return partition_full(error);

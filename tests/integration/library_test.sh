@@ -54,14 +54,23 @@ factory          app  factory  at 0x010000, 0x100000 bytes
 	same 'the table' 3072 "$(stat -c %s "$folder/table.bin")"
 	same image_info 'host device, 352 bytes, entry 0x00000000
 p 1.0, made with ESP-IDF 
-segment 0: 284 bytes to 0x00000000' "$(./image_info "$source_folder/tests/fuzz/corpus/esp_image/host.bin")"
+segment 0: 284 bytes to 0x00000000' "$(./image_info "$folder/app.bin")"
 	head -c 8192 /dev/zero | tr '\0' '\377' >"$folder/otadata.bin"
 	same otadata 'slot 0 boots: otadata selects nothing, or only what was rejected' "$(./otadata "$folder/otadata.bin")"
 	same 'otadata 1' 'slot 1 boots: otadata selects it' "$(./otadata "$folder/otadata.bin" 1)"
 	same 'otadata, read again' 'slot 1 boots: otadata selects it' "$(./otadata "$folder/otadata.bin")"
 	same 'otadata 7' 'otadata: otadata: there is n' "$(./otadata "$folder/otadata.bin" 7 2>&1 | cut -c1-28 || true)"
+	openssl ecparam -name prime256v1 -genkey -noout -out "$folder/key.pem"
+	same sign_image "$folder/signed.bin: ecdsa256, 4096 bytes signed" \
+		"$(./sign_image "$folder/key.pem" "$folder/table.bin" "$folder/signed.bin" 2>&1 || true)"
+	same 'the signed image' 8192 "$(stat -c %s "$folder/signed.bin")"
+	for byte in $(seq 0 31); do printf '%b' "$(printf '\\%04o' "$byte")"; done >"$folder/flash-key.bin"
+	head -c 16 "$folder/flash-key.bin" >"$folder/plain.bin"
+	same flash_encrypt "$folder/flash.bin: 16 bytes for 0x10000" \
+		"$(./flash_encrypt esp32c3 "$folder/flash-key.bin" 0x10000 "$folder/plain.bin" "$folder/flash.bin" 2>&1 || true)"
+	same 'the encrypted flash' 2c2a288e9e96647587883012b81d1739 "$(od -An -v -tx1 "$folder/flash.bin" | tr -d ' \n')"
 	opens_libcrypto ./nvs_make "$folder/nvs.bin" a b && fail 'nvs_make opens libcrypto, which it does not need'
-	opens_libcrypto ./image_info "$source_folder/tests/fuzz/corpus/esp_image/host.bin" ||
+	opens_libcrypto ./image_info "$folder/app.bin" ||
 		fail 'image_info does not open libcrypto: this test would not see it'
 }
 long_ssid() { ./nvs_make "$folder/long.bin" "$(head -c 4000 /dev/zero | tr '\0' x)" b 2>&1 | sed 's/ [0-9].*//' || true; }
@@ -71,6 +80,7 @@ printf 'libespformats %s:\n' "$(pkg-config --modversion libespformats)"
 headers_compile_alone cc c c17
 headers_compile_alone clang++-14 c++ c++17
 printf 'nvs,data,nvs,,0x6000\nfactory,app,factory,,1M\n' >"$folder/table.csv"
+tail -c 352 "$source_folder/tests/fuzz/corpus/esp_image/host.bin" >"$folder/app.bin"
 cp -r "$source_folder/examples" "$folder/examples"
 cd "$folder/examples"
 make --silent CFLAGS='-O2 -Wall -Wextra -Wconversion -Werror'

@@ -490,6 +490,25 @@ static void an_encrypted_update_leaves_what_decrypts_to_the_plain_one(void **sta
 	}
 }
 
+static void does_not_go_beyond_the_last_sequence_number(void **state)
+{
+	const EspNvsEntry entry = esp_nvs_unsigned("a", "n", ESP_NVS_U8, 1);
+	const EspNvsEntry fresh = esp_nvs_unsigned("a", "n", ESP_NVS_U8, 2);
+	g_autoptr(GError) error = NULL;
+	guint8 image[SIZE];
+
+	(void)state;
+	assert_true(esp_nvs_image_write(&entry, 1, image, SIZE, NULL, NULL));
+	esp_put_le32(image + 4, 0xFFFFFFFF);
+	esp_put_le32(image + 28, esp_crc_rom(image + 4, 24));
+	assert_false(esp_nvs_set(image, SIZE, NULL, &fresh, NULL, &error));
+	assert_true(g_error_matches(error, ESP_ERROR, ESP_ERROR_INVALID));
+	assert_string_equal(error->message,
+			    "NVS page at 0x0 has the last sequence number there is, no page can "
+			    "follow it; erase the partition");
+	assert_value(image, &entry);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -508,6 +527,7 @@ int main(void)
 		cmocka_unit_test(writes_the_bytes_that_the_generator_writes),
 		cmocka_unit_test(takes_no_namespace_with_an_index_that_none_can_have),
 		cmocka_unit_test(writes_nothing_more_into_a_page_that_is_damaged_behind_its_items),
+		cmocka_unit_test(does_not_go_beyond_the_last_sequence_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
