@@ -4,15 +4,19 @@
 #include "cmd/formats/batch_hash.h"
 #include "cmd/formats/nvs_files.h"
 
-enum { KEPT_MAX_BYTES = 2 * 1024 * 1024 };
+enum {
+	KEPT_MAX_BYTES = 2 * 1024 * 1024,
+	COUNTED_BYTES = 64, /* three numbers as text */
+};
 
 static void count(BatchFiles *files, GBytes *bytes)
 {
-	const guint64 parts[] = {
-		files->row, files->ordinal++,
-		batch_hash(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes))};
+	guint64 content = batch_hash(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+	char text[COUNTED_BYTES];
+	int length = g_snprintf(text, sizeof text, "%" G_GUINT64_FORMAT " %u %" G_GUINT64_FORMAT,
+				files->row, files->ordinal++, content);
 
-	files->sum += batch_hash(parts, sizeof parts);
+	files->sum += batch_hash(text, (gsize)length);
 }
 
 static void keep(BatchFiles *files, const char *path, GBytes *bytes)

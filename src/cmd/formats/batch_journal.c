@@ -3,31 +3,40 @@
 #include "base/error.h"
 #include "base/file.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum {
 	JOURNAL_MAX_BYTES = 1024,
 	JOURNAL_MODE = 0644,
+	LINES = 6, /* the last one empty */
 };
+
+#define FIRST_LINE "espalier nvs batch 1"
+
+static gboolean parse_number(const char *line, const char *word, guint64 *number)
+{
+	gsize length = strlen(word);
+
+	return strncmp(line, word, length) == 0 &&
+	       g_ascii_string_to_unsigned(line + length, 10, 0, G_MAXUINT64, number, NULL);
+}
 
 static gboolean parse(const char *text, BatchJournal *journal)
 {
-	char inputs[BATCH_HASH_TEXT_BYTES] = "";
-	guint64 devices, done, begun;
-	int end = 0;
+	static const char inputs[] = "inputs ";
+	g_auto(GStrv) lines = g_strsplit(text, "\n", LINES + 1);
+	BatchJournal read = {0};
 
-	if (sscanf(text,
-		   "espalier nvs batch 1\n"
-		   "inputs %64[0-9a-f]\n"
-		   "devices %" G_GUINT64_FORMAT "\n"
-		   "done %" G_GUINT64_FORMAT "\n"
-		   "begun %" G_GUINT64_FORMAT "\n%n",
-		   inputs, &devices, &done, &begun, &end) != 4 ||
-	    end == 0 || text[end] != '\0' || done > begun || begun > devices)
+	if (g_strv_length(lines) != LINES || strcmp(lines[0], FIRST_LINE) != 0 ||
+	    strncmp(lines[1], inputs, strlen(inputs)) != 0 ||
+	    strlen(lines[1]) != strlen(inputs) + BATCH_HASH_TEXT_BYTES - 1 ||
+	    !parse_number(lines[2], "devices ", &read.n_devices) ||
+	    !parse_number(lines[3], "done ", &read.n_done) ||
+	    !parse_number(lines[4], "begun ", &read.n_begun) || *lines[5] != '\0' ||
+	    read.n_done > read.n_begun || read.n_begun > read.n_devices)
 		return FALSE;
-	*journal = (BatchJournal){.n_devices = devices, .n_done = done, .n_begun = begun};
-	memcpy(journal->inputs, inputs, sizeof inputs);
+	g_strlcpy(read.inputs, lines[1] + strlen(inputs), sizeof read.inputs);
+	*journal = read;
 	return TRUE;
 }
 
@@ -59,11 +68,11 @@ gboolean batch_journal_read(const char *folder, BatchJournal *journal, gboolean 
 gboolean batch_journal_write(const char *folder, const BatchJournal *journal, GError **error)
 {
 	g_autofree char *path = g_build_filename(folder, BATCH_JOURNAL_NAME, NULL);
-	g_autofree char *text = g_strdup_printf("espalier nvs batch 1\n"
-						"inputs %s\n"
-						"devices %" G_GUINT64_FORMAT "\n"
-						"done %" G_GUINT64_FORMAT "\n"
-						"begun %" G_GUINT64_FORMAT "\n",
+	g_autofree char *text = g_strdup_printf(FIRST_LINE "\n"
+							   "inputs %s\n"
+							   "devices %" G_GUINT64_FORMAT "\n"
+							   "done %" G_GUINT64_FORMAT "\n"
+							   "begun %" G_GUINT64_FORMAT "\n",
 						journal->inputs, journal->n_devices,
 						journal->n_done, journal->n_begun);
 

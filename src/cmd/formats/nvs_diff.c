@@ -63,6 +63,7 @@ static void print_text(const EspNvsEntry *first, const EspNvsEntry *second, gpoi
 	const EspNvsEntry *either = first != NULL ? first : second;
 
 	(void)user_data;
+	g_assert(either != NULL);
 	g_print("%c %s.%s  ",
 		second == NULL  ? '-'
 		: first == NULL ? '+'
@@ -97,6 +98,7 @@ static void add_json(const EspNvsEntry *first, const EspNvsEntry *second, gpoint
 {
 	const EspNvsEntry *either = first != NULL ? first : second;
 
+	g_assert(either != NULL);
 	json_array_append_new(user_data,
 			      json_pack("{s:s,s:s,s:s,s:o,s:o}", "namespace", either->space, "key",
 					either->key, "change",
