@@ -193,10 +193,6 @@ def csv_of(rng, rows):
     return out.getvalue().encode()
 
 
-class Refused(Exception):
-    pass
-
-
 def peer_image(folder, text, size, version, keys):
     """The peer's image, padded to size as its read-only ones are not."""
     source, target, key_file = (os.path.join(folder, n) for n in ("in.csv", "out.bin", "keys.bin"))
@@ -231,11 +227,14 @@ class Ours:
 
     def ask(self, command, data=b""):
         """(bytes, CSV written back), or (None, (code, message))."""
-        self.process.stdin.write(command.encode() + b"\n" + data)
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(command.encode() + b"\n" + data)
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass
         head = self.process.stdout.readline().split()
         if not head:
-            sys.exit(f"nvs_csv_tool ended at: {command[:40]}")
+            raise AssertionError(f"seed {SEED}: nvs_csv_tool ended at a command: {command.split()[0]}")
         if head[0] == b"ok":
             return self.process.stdout.read(int(head[1])), self.process.stdout.read(int(head[2]))
         return None, (int(head[1]), self.process.stdout.read(int(head[2])).decode())
