@@ -298,6 +298,44 @@ static void reads_the_csv_of_a_real_device(void **state)
 	assert_true(after->n_entries > 4);
 }
 
+static void reads_several_texts_as_one(void **state)
+{
+	static const char first[] = SPACE "k,data,u8,1\n", second[] = "value,key,type,encoding\n"
+								      "2,l,data,u8\n";
+	g_autoptr(EspNvsCsv) csv = esp_nvs_csv_new(NULL, NULL);
+	g_autoptr(EspNvsCsv) twice = esp_nvs_csv_new(NULL, NULL);
+	g_autoptr(EspNvsContents) contents = NULL;
+	g_autoptr(GError) error = NULL;
+
+	(void)state;
+	assert_true(esp_nvs_csv_add(csv, first, strlen(first), NULL));
+	assert_true(esp_nvs_csv_add(csv, second, strlen(second), NULL));
+	contents = esp_nvs_csv_finish(g_steal_pointer(&csv));
+	assert_int_equal(contents->n_entries, 3);
+	assert_string_equal(contents->entries[2].space, "a");
+	assert_string_equal(contents->entries[2].key, "l");
+	assert_int_equal(contents->entries[2].value.u, 2);
+	assert_true(esp_nvs_csv_add(twice, first, strlen(first), NULL));
+	assert_false(esp_nvs_csv_add(twice, first, strlen(first), &error));
+	assert_string_equal(error->message, "line 3: key 'a.k' is given twice; remove one of them");
+}
+
+static void bounds_what_fills_make_of_a_short_text(void **state)
+{
+	g_autoptr(GString) csv = g_string_new(SPACE);
+	guint n = ESP_NVS_CSV_MAX_VALUE_BYTES / ESP_NVS_BLOB_MAX + 1;
+	g_autofree char *message = g_strdup_printf(
+		"line %u: with key 'a.k%u' the blobs have more than 67108864 bytes", n + 2, n);
+	g_autoptr(GError) error = NULL;
+
+	(void)state;
+	for (guint i = 1; i <= n; i++)
+		g_string_append_printf(csv, "k%u,data,blob_fill(%d;0x00),\n", i, ESP_NVS_BLOB_MAX);
+	assert_null(esp_nvs_csv_read(csv->str, csv->len, NULL, NULL, &error));
+	assert_true(g_error_matches(error, ESP_ERROR, ESP_ERROR_TOO_LARGE));
+	assert_string_equal(error->message, message);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +345,8 @@ int main(void)
 		cmocka_unit_test(says_in_which_line_what_is_wrong),
 		cmocka_unit_test(holds_its_limits),
 		cmocka_unit_test(reads_files_through_its_caller),
+		cmocka_unit_test(reads_several_texts_as_one),
+		cmocka_unit_test(bounds_what_fills_make_of_a_short_text),
 		cmocka_unit_test(writes_what_it_reads),
 		cmocka_unit_test(refuses_what_the_generators_csv_cannot_carry),
 		cmocka_unit_test(reads_the_csv_of_a_real_device),
