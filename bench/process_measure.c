@@ -51,6 +51,7 @@ int main(int argc, char **argv)
 	times = g_new(gint64, (gsize)runs);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
 	for (gint64 i = 0; i < runs; i++) {
 		times[i] = run_once(argv + 2, &actions, &rss_kb);
 		if (times[i] < 0) {
