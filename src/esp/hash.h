@@ -1,4 +1,5 @@
-/* esp/hash.h — the hashes of Espressif's formats. Pure; any thread. */
+/* esp/hash.h — the hashes of Espressif's formats, by libcrypto: MD5 (RFC 1321), SHA-2 (FIPS 180-4),
+ * HMAC (RFC 2104). Pure; any thread. */
 #pragma once
 
 #include <glib.h>

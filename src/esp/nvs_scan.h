@@ -1,4 +1,6 @@
-/* esp/nvs_scan.h — which entries of a page are the start of a whole item. */
+/* esp/nvs_scan.h — which entries of a page are the start of a whole item, by the rules of ESP-IDF
+ * (components/nvs_flash/src/nvs_page.cpp, Page::mLoadEntryTable; src/nvs_types.cpp,
+ * Item::checkHeaderConsistency). */
 #pragma once
 
 #include <glib.h>
