@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: build test demo bench fuzz fuzz-long coverage mutate lint format install setup clean help
+.PHONY: build test demo bench fuzz fuzz-long long coverage mutate lint format install setup clean help
 build: setup ## build into build/ (build/espalier, build/espalier-device)
 	@cmake --preset release >/dev/null && cmake --build --preset release -j $(JOBS)
 
@@ -23,6 +23,9 @@ fuzz: ## fuzz every reader for FUZZ_SECONDS each (default 60)
 
 fuzz-long: ## fuzz every reader of src/esp, ten million inputs each (FUZZ_RUNS); goes on where it was stopped
 	@FUZZ_ONLY='esp_*' FUZZ_RUNS=$${FUZZ_RUNS:-10000000} scripts/fuzz.sh
+
+long: ## the suites of src/esp beside their peers, with many more cases than in make test, then fuzz-long
+	@scripts/long.sh
 
 coverage: ## print which lines of src/esp the tests run; fail under 95 %
 	@scripts/coverage.sh

@@ -11,6 +11,5 @@ cmake --preset debug >/dev/null
 cmake --build --preset debug -j "$(nproc)"
 status=0
 ctest --preset debug -j "$(nproc)" --output-on-failure "$@" || status=$?
-# Suites that run against several peers say how many of their cases held.
-grep -hE ' [0-9]+ passed, [0-9]+ failed$' build-debug/Testing/Temporary/LastTest.log || true
+scripts/test-counts.sh
 exit "$status"
