@@ -50,7 +50,7 @@ static gboolean name_check(const NvsMfgKey *key, GError **error)
 
 	if (esp_nvs_entry_check(&entry, error))
 		return TRUE;
-	g_prefix_error(error, "line %u, column %u: ", key->line, KEY + 1);
+	g_prefix_error(error, "line %u, column %d: ", key->line, KEY + 1);
 	return FALSE;
 }
 
@@ -105,7 +105,7 @@ static gboolean read_key(Reader *reader, const CsvRow *row, GError **error)
 	if (!name_check(&key, error))
 		return FALSE;
 	if (!nvs_encoding_parse(text_of(row, ENCODING), &key.encoding, error)) {
-		g_prefix_error(error, "line %u, column %u: key '%s.%s' ", row->line, ENCODING + 1,
+		g_prefix_error(error, "line %u, column %d: key '%s.%s' ", row->line, ENCODING + 1,
 			       key.space, key.key);
 		return FALSE;
 	}

@@ -215,7 +215,7 @@ static gint compare_spaces(gconstpointer a, gconstpointer b, gpointer spaces)
  * behind them the indices that have none. */
 static void rank_by_name(const Reader *reader, GArray *items)
 {
-	guint8 order[G_N_ELEMENTS(reader->spaces)], ranks[G_N_ELEMENTS(reader->spaces)];
+	guint8 order[G_N_ELEMENTS(reader->spaces)], ranks[G_N_ELEMENTS(reader->spaces)] = {0};
 	guint n_named = 0, n_nameless = 0;
 
 	for (guint i = 0; i < sizeof order; i++)
