@@ -120,6 +120,29 @@ static void reads_the_table_of_a_real_device(void **state)
 	assert_int_equal(esp_partition_ota_slots(table), 2);
 }
 
+static void counts_slots_from_the_first_without_a_gap_up_to_sixteen(void **state)
+{
+	static const char with_gap[] = "a,app,ota_0,,64K\nb,app,ota_2,,64K\n";
+	g_autoptr(GString) csv = g_string_new(NULL);
+	g_autoptr(EspPartitionTable) gap =
+		esp_partition_table_from_csv(with_gap, sizeof with_gap - 1, NULL, NULL);
+
+	(void)state;
+	assert_int_equal(esp_partition_ota_slots(gap), 1);
+	for (guint n = 1; n <= 17; n++) {
+		g_autoptr(EspPartitionTable) table = NULL;
+
+		/* The seventeenth row is no slot; the sixteenth is the last there can be. */
+		if (n == 17)
+			g_string_append(csv, "test,app,test,,64K\n");
+		else
+			g_string_append_printf(csv, "o%u,app,ota_%u,,64K\n", n - 1, n - 1);
+		table = esp_partition_table_from_csv(csv->str, csv->len, NULL, NULL);
+		assert_non_null(table);
+		assert_int_equal(esp_partition_ota_slots(table), MIN(n, 16));
+	}
+}
+
 static void fills_in_offsets_as_esp_idf_does(void **state)
 {
 	static const struct {
@@ -324,6 +347,7 @@ int main(void)
 		cmocka_unit_test(writes_no_csv_that_would_read_differently),
 		cmocka_unit_test(writes_a_table_without_md5_if_that_is_wanted),
 		cmocka_unit_test(reads_the_table_of_a_real_device),
+		cmocka_unit_test(counts_slots_from_the_first_without_a_gap_up_to_sixteen),
 		cmocka_unit_test(fills_in_offsets_as_esp_idf_does),
 		cmocka_unit_test(refuses_a_second_md5_row),
 		cmocka_unit_test(refuses_damaged_binaries),
