@@ -42,7 +42,7 @@ opens_libcrypto() { LD_DEBUG=files "$@" 2>&1 >/dev/null | grep 'calling init:.*l
 
 # What each program of examples/ prints.
 examples_run() {
-	same nvs_make "$folder/nvs.bin: 320 of 20160 bytes used" "$(./nvs_make "$folder/nvs.bin" garden 'correct horse')"
+	same nvs_make "$folder/nvs.bin: 320 of 20160 bytes used" "$(./nvs_make "$folder/nvs.bin" garden <<<'correct horse')"
 	same nvs_read 'device.boots (u32) 0
 device.calibration (blob) 4 bytes
 wifi.password (string) "correct horse"
@@ -69,11 +69,11 @@ segment 0: 284 bytes to 0x00000000' "$(./image_info "$folder/app.bin")"
 	same flash_encrypt "$folder/flash.bin: 16 bytes for 0x10000" \
 		"$(./flash_encrypt esp32c3 "$folder/flash-key.bin" 0x10000 "$folder/plain.bin" "$folder/flash.bin" 2>&1 || true)"
 	same 'the encrypted flash' 2c2a288e9e96647587883012b81d1739 "$(od -An -v -tx1 "$folder/flash.bin" | tr -d ' \n')"
-	opens_libcrypto ./nvs_make "$folder/nvs.bin" a b && fail 'nvs_make opens libcrypto, which it does not need'
+	opens_libcrypto ./nvs_make "$folder/nvs.bin" a <<<b && fail 'nvs_make opens libcrypto, which it does not need'
 	opens_libcrypto ./image_info "$folder/app.bin" ||
 		fail 'image_info does not open libcrypto: this test would not see it'
 }
-long_ssid() { ./nvs_make "$folder/long.bin" "$(head -c 4000 /dev/zero | tr '\0' x)" b 2>&1 | sed 's/ [0-9].*//' || true; }
+long_ssid() { ./nvs_make "$folder/long.bin" "$(head -c 4000 /dev/zero | tr '\0' x)" 2>&1 <<<b | sed 's/ [0-9].*//' || true; }
 
 install_library
 printf 'libespformats %s:\n' "$(pkg-config --modversion libespformats)"
