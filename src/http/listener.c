@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 enum {
-	BACKLOG = 511,
+	/* As long as the kernel allows: a unix socket's connect fails at once when it is full. */
+	BACKLOG = SOMAXCONN,
 	KEEPALIVE_IDLE_S = 60,
 	KEEPALIVE_INTERVAL_S = 20,
 	KEEPALIVE_PROBES = 3,
