@@ -113,8 +113,10 @@ gboolean api_object_metadata_text(GBytes *value, const char **text, gsize *size_
 {
 	gsize size;
 	const char *data = g_bytes_get_data(value, &size);
-	/* apiVersion and kind are short words without braces. */
-	const char *found = g_strstr_len(data, (gssize)MIN(size, 512), METADATA_MEMBER "{");
+	/* apiVersion and kind are short words without braces; empty bytes have no text at all. */
+	const char *found =
+		data == NULL ? NULL
+			     : g_strstr_len(data, (gssize)MIN(size, 512), METADATA_MEMBER "{");
 	const char *end;
 
 	if (found == NULL)

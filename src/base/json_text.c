@@ -239,7 +239,10 @@ static json_t *read_value(Reader *reader)
 
 json_t *base_json_read_plain(const char *text, gsize size_bytes, guint max_depth)
 {
-	Reader reader = {.at = text, .end = text + size_bytes, .depth_left = max_depth};
+	/* No bytes may be no address, from which nothing is counted on. */
+	Reader reader = {.at = text,
+			 .end = size_bytes > 0 ? text + size_bytes : text,
+			 .depth_left = max_depth};
 	json_t *value = NULL;
 
 	if (peek(&reader) == '{' || peek(&reader) == '[')
