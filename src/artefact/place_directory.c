@@ -124,19 +124,7 @@ static gboolean write_file_at(int folder_fd, const char *name, GBytes *bytes)
 	gsize size;
 	const guint8 *data = g_bytes_get_data(bytes, &size);
 
-	if (fd < 0)
-		return FALSE;
-	while (size > 0) {
-		ssize_t put = write(fd, data, size);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put < 0)
-			return FALSE;
-		data += put;
-		size -= (gsize)put;
-	}
-	return fsync(fd) == 0;
+	return fd >= 0 && base_fd_write_all(fd, data, size) && fsync(fd) == 0;
 }
 
 /* Renames a whole folder to where it is served from. A version that is there already stays. */

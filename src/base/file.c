@@ -40,16 +40,18 @@ static char *temporary_name(const char *path)
 			       g_random_int());
 }
 
-static gboolean write_all(int fd, const guint8 *data, gsize size_bytes)
+gboolean base_fd_write_all(int fd, const void *data, gsize size_bytes)
 {
+	const guint8 *at = data;
+
 	while (size_bytes > 0) {
-		ssize_t put = write(fd, data, size_bytes);
+		ssize_t put = write(fd, at, size_bytes);
 
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put < 0)
 			return FALSE;
-		data += put;
+		at += put;
 		size_bytes -= (gsize)put;
 	}
 	return TRUE;
@@ -74,8 +76,8 @@ gboolean base_file_write(const char *path, const void *data, gsize size_bytes, g
 
 	if (fd < 0)
 		return base_error_set_errno(error, errno, "writing %s", path);
-	if (!write_all(fd, data, size_bytes) || fchmod(fd, (mode_t)mode) != 0 || fsync(fd) != 0 ||
-	    rename(temporary, path) != 0) {
+	if (!base_fd_write_all(fd, data, size_bytes) || fchmod(fd, (mode_t)mode) != 0 ||
+	    fsync(fd) != 0 || rename(temporary, path) != 0) {
 		base_error_set_errno(error, errno, "writing %s", path);
 		unlink(temporary);
 		return FALSE;

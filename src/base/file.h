@@ -51,3 +51,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BaseFileLock, base_file_lock_free)
 typedef int BaseFd;
 void base_fd_close(BaseFd *fd);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BaseFd, base_fd_close)
+
+/* Writes all of `data`, whatever pieces the system takes and whatever signals come. FALSE with
+ * errno set; then some of it may be written. */
+gboolean base_fd_write_all(int fd, const void *data, gsize size_bytes);

@@ -1,5 +1,7 @@
 #include "http/server_private.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -220,18 +222,8 @@ static enum MHD_Result begin(HttpExchange *exchange)
 
 static void write_body(HttpExchange *exchange, const char *data, size_t size)
 {
-	while (size > 0 && exchange->body_errno == 0) {
-		ssize_t put = write(exchange->body_fd, data, size);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put < 0) {
-			exchange->body_errno = errno;
-			return;
-		}
-		data += put;
-		size -= (size_t)put;
-	}
+	if (exchange->body_errno == 0 && !base_fd_write_all(exchange->body_fd, data, size))
+		exchange->body_errno = errno;
 }
 
 /* A piece of the body. FALSE closes the connection. */

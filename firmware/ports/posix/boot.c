@@ -54,16 +54,7 @@ static int load_program(const guint8 *program, gsize size_bytes, GError **error)
 {
 	g_auto(BaseFd) fd = memfd_create("espalier-host-firmware", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	for (gsize done = 0; fd >= 0 && done < size_bytes;) {
-		ssize_t part = write(fd, program + done, size_bytes - done);
-
-		if (part < 0 && errno != EINTR) {
-			base_error_set_errno(error, errno, "loading the program");
-			return -1;
-		}
-		done += part > 0 ? (gsize)part : 0;
-	}
-	if (fd < 0 ||
+	if (fd < 0 || !base_fd_write_all(fd, program, size_bytes) ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
 		base_error_set_errno(error, errno, "loading the program");
 		return -1;

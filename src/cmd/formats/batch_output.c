@@ -129,17 +129,7 @@ static gboolean write_file(int folder, const char *name, const guint8 *data, gsi
 	g_auto(BaseFd) fd = openat(
 		folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
 
-	while (fd >= 0 && size_bytes > 0) {
-		ssize_t put = write(fd, data, size_bytes);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put < 0)
-			return FALSE;
-		data += put;
-		size_bytes -= (gsize)put;
-	}
-	return fd >= 0;
+	return fd >= 0 && base_fd_write_all(fd, data, size_bytes);
 }
 
 gboolean batch_output_put(const BatchOutput *output, BatchFolder folder, guint writer,

@@ -33,22 +33,11 @@ GBytes *cmd_input_read(const char *path, gsize max_bytes, GError **error)
 		       : base_file_read(path, max_bytes, error);
 }
 
-static gboolean write_all(int fd, const char *name, const guint8 *data, gsize size_bytes,
+static gboolean write_all(int fd, const char *name, const void *data, gsize size_bytes,
 			  GError **error)
 {
-	while (size_bytes > 0) {
-		ssize_t wrote = write(fd, data, size_bytes);
-
-		if (wrote < 0 && errno == EINTR)
-			continue;
-		if (wrote < 0) {
-			base_error_set_errno(error, errno, "writing to %s", name);
-			return FALSE;
-		}
-		data += wrote;
-		size_bytes -= (gsize)wrote;
-	}
-	return TRUE;
+	return base_fd_write_all(fd, data, size_bytes) ||
+	       base_error_set_errno(error, errno, "writing to %s", name);
 }
 
 static gboolean write_stdout(const void *data, gsize size_bytes, GError **error)
