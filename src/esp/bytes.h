@@ -1,7 +1,9 @@
-/* esp/bytes.h — little-endian numbers in byte buffers, for this room's sources. */
+/* esp/bytes.h — little-endian numbers in byte buffers, and buffers of one byte, for this room's
+ * sources. */
 #pragma once
 
 #include <glib.h>
+#include <string.h>
 
 static inline guint16 esp_get_le16(const guint8 *bytes)
 {
@@ -35,4 +37,11 @@ static inline void esp_put_le64(guint8 *bytes, guint64 value)
 {
 	esp_put_le32(bytes, (guint32)(value & 0xFFFFFFFFU));
 	esp_put_le32(bytes + 4, (guint32)(value >> 32));
+}
+
+/* TRUE if all of `size_bytes` bytes, of which there is one at least, are `byte`: 0xFF is erased
+ * flash. */
+static inline gboolean esp_bytes_are(const guint8 *bytes, gsize size_bytes, guint8 byte)
+{
+	return bytes[0] == byte && memcmp(bytes, bytes + 1, size_bytes - 1) == 0;
 }

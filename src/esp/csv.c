@@ -133,10 +133,7 @@ static gboolean is_plain(char c, gboolean quoted)
 
 /* ---- Fields and rows ---- */
 
-static gboolean csv_fails(GError **error, int code, guint line, const char *format, ...)
-	G_GNUC_PRINTF(4, 5);
-
-static gboolean csv_fails(GError **error, int code, guint line, const char *format, ...)
+gboolean csv_fails(GError **error, int code, guint line, guint column, const char *format, ...)
 {
 	g_autofree char *what = NULL;
 	va_list args;
@@ -144,7 +141,10 @@ static gboolean csv_fails(GError **error, int code, guint line, const char *form
 	va_start(args, format);
 	what = g_strdup_vprintf(format, args);
 	va_end(args);
-	g_set_error(error, ESP_ERROR, code, "line %u: %s", line, what);
+	if (column == 0)
+		g_set_error(error, ESP_ERROR, code, "line %u: %s", line, what);
+	else
+		g_set_error(error, ESP_ERROR, code, "line %u, column %u: %s", line, column, what);
 	return FALSE;
 }
 
@@ -152,7 +152,7 @@ static gboolean has_room(const CsvReader *reader, const CsvRow *row, GError **er
 {
 	if (row->text->len < reader->max_row_bytes)
 		return TRUE;
-	return csv_fails(error, ESP_ERROR_TOO_LARGE, row->line,
+	return csv_fails(error, ESP_ERROR_TOO_LARGE, row->line, 0,
 			 "the row has more than %" G_GSIZE_FORMAT " bytes", reader->max_row_bytes);
 }
 
@@ -183,10 +183,10 @@ static gboolean read_field(CsvReader *reader, CsvRow *row, gboolean *last, GErro
 		int c = peek(reader);
 
 		if (quoted && c == END_OF_TEXT && reader->failure == NULL)
-			return csv_fails(error, ESP_ERROR_INVALID, line,
+			return csv_fails(error, ESP_ERROR_INVALID, line, 0,
 					 "a quote is opened and never closed");
 		if (c == '\0')
-			return csv_fails(error, ESP_ERROR_INVALID, reader->line,
+			return csv_fails(error, ESP_ERROR_INVALID, reader->line, 0,
 					 "there is a NUL in the text");
 		if (!has_room(reader, row, error))
 			return FALSE;
@@ -235,7 +235,7 @@ gboolean csv_read_row(CsvReader *reader, CsvRow *row, GError **error)
 	last = peek(reader) == END_OF_TEXT;
 	while (!last) {
 		if (csv_row_length(row) == reader->max_columns)
-			return csv_fails(error, ESP_ERROR_TOO_LARGE, row->line,
+			return csv_fails(error, ESP_ERROR_TOO_LARGE, row->line, 0,
 					 "there are more than %u columns", reader->max_columns);
 		if (!read_field(reader, row, &last, error))
 			return FALSE;

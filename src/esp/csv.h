@@ -57,3 +57,8 @@ gboolean csv_row_is_blank(const CsvRow *row);
 /* Reads the next row; `row` has length 0 behind the last. FALSE with ESP_ERROR_INVALID ("line 3:
  * …": an open quote, a NUL), ESP_ERROR_TOO_LARGE (columns, bytes) or what `more` said. */
 gboolean csv_read_row(CsvReader *reader, CsvRow *row, GError **error);
+
+/* Sets an error of ESP_ERROR: "line 3: …", or with a column, which counts from 1, "line 3, column
+ * 2: …"; 0 is no column. Always FALSE. */
+gboolean csv_fails(GError **error, int code, guint line, guint column, const char *format, ...)
+	G_GNUC_PRINTF(5, 6);

@@ -1,5 +1,6 @@
 #include "esp/flash_encryption.h"
 
+#include "esp/aes.h"
 #include "esp/bytes.h"
 #include "esp/error.h"
 #include "esp/hash.h"
@@ -96,7 +97,6 @@ static void flips_fill(guint64 flips[TWEAK_BITS][AES_KEY_WORDS], guint crypt_con
 static gboolean aes_start(EspFlashCipher *cipher, EspFlashDirection direction, const guint8 *key,
 			  gsize key_bytes, guint crypt_config, GError **error)
 {
-	const EspOpenssl *ssl = esp_openssl();
 	guint8 *whole = (guint8 *)cipher->key;
 
 	if (key_bytes != AES_KEY_BYTES && key_bytes != AES_SHORT_KEY_BYTES) {
@@ -115,12 +115,7 @@ static gboolean aes_start(EspFlashCipher *cipher, EspFlashDirection direction, c
 	if (key_bytes == AES_SHORT_KEY_BYTES)
 		memcpy(whole + AES_SHORT_KEY_BYTES, key + 8, AES_KEY_BYTES - AES_SHORT_KEY_BYTES);
 	flips_fill(cipher->flips, crypt_config);
-	cipher->aes = ssl->EVP_CIPHER_CTX_new();
-	if (cipher->aes == NULL ||
-	    ssl->EVP_CipherInit_ex(cipher->aes, ssl->EVP_aes_256_ecb(), NULL, NULL, NULL,
-				   direction == ESP_FLASH_DECRYPT) != 1 ||
-	    ssl->EVP_CIPHER_CTX_set_padding(cipher->aes, 0) != 1)
-		g_error("OpenSSL has no AES; its installation is broken");
+	cipher->aes = aes_new(NULL, AES_KEY_BYTES, direction == ESP_FLASH_DECRYPT);
 	return TRUE;
 }
 
@@ -209,15 +204,14 @@ static void aes_run(EspFlashCipher *cipher, guint32 address, guint8 *data, gsize
 	memcpy(tweaked, cipher->key, sizeof tweaked);
 	while (size_bytes > 0) {
 		gsize n = MIN(size_bytes, PAIR_BYTES - address % PAIR_BYTES);
-		int written = 0;
 
 		tweak(cipher, tweaked, address ^ before);
 		for (gsize i = 0; i < n; i += BLOCK_BYTES)
 			reverse(data + i, BLOCK_BYTES);
 		if (ssl->EVP_CipherInit_ex(cipher->aes, NULL, NULL, (const guint8 *)tweaked, NULL,
-					   -1) != 1 ||
-		    ssl->EVP_CipherUpdate(cipher->aes, data, &written, data, (int)n) != 1)
-			g_error("OpenSSL's AES failed; its installation is broken");
+					   -1) != 1)
+			g_error("OpenSSL's AES takes no key; its installation is broken");
+		aes_turn(cipher->aes, data, n);
 		for (gsize i = 0; i < n; i += BLOCK_BYTES)
 			reverse(data + i, BLOCK_BYTES);
 		before = address;

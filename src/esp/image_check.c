@@ -1,10 +1,7 @@
 #include "esp/image_check.h"
 
 #include "esp/error.h"
-
-enum {
-	SIGNATURE_MAGIC = 0xE7,
-};
+#include "esp/signature.h"
 
 static void add(EspImageReport *report, const char *name, EspImageVerdict verdict,
 		const char *format, ...) G_GNUC_PRINTF(4, 5);
@@ -293,20 +290,20 @@ EspImageKind esp_image_kind(const EspImage *image)
 
 static guint64 round_up(guint64 size_bytes)
 {
-	const guint64 mask = ESP_IMAGE_SIGNATURE_ALIGN_BYTES - 1;
+	const guint64 mask = ESP_SIGNATURE_SECTOR_BYTES - 1;
 
 	return (size_bytes + mask) & ~mask;
 }
 
 guint64 esp_image_signed_bytes(const EspImage *image)
 {
-	return round_up(image->size_bytes) + ESP_IMAGE_SIGNATURE_ALIGN_BYTES;
+	return round_up(image->size_bytes) + ESP_SIGNATURE_SECTOR_BYTES;
 }
 
 gboolean esp_image_is_signed(const guint8 *data, gsize size_bytes, const EspImage *image)
 {
 	return image->has_end && size_bytes >= esp_image_signed_bytes(image) &&
-	       data[round_up(image->size_bytes)] == SIGNATURE_MAGIC;
+	       data[round_up(image->size_bytes)] == ESP_SIGNATURE_MAGIC;
 }
 
 static gboolean all_passed(const EspImageReport *report)

@@ -15,7 +15,6 @@ G_BEGIN_DECLS
 enum {
 	ESP_IMAGE_CHECKS_MAX = 16,
 	ESP_IMAGE_ANY = -1, /* of a number of the target: not known, so not checked */
-	ESP_IMAGE_SIGNATURE_ALIGN_BYTES = 4096, /* secure boot v2: padding, then one sector */
 	ESP_IMAGE_PARTITION_MAX_BYTES = 16 * 1024 * 1024,
 };
 

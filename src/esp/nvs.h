@@ -99,6 +99,10 @@ gboolean esp_nvs_entry_check(const EspNvsEntry *entry, GError **error);
 /* Bytewise by namespace, then by key: <0, 0, >0. */
 int esp_nvs_entry_compare(const EspNvsEntry *a, const EspNvsEntry *b);
 
+/* TRUE if both have the same type and value, whatever their names. Numbers are compared by their
+ * bits, as flash holds them: 0.0 is not -0.0. Neither is an ESP_NVS_NAMESPACE. */
+gboolean esp_nvs_same_value(const EspNvsEntry *a, const EspNvsEntry *b);
+
 /* ---- Writing ---- */
 
 /* How an image is written. All zero, or NULL in its place, is version 2 in plain. */

@@ -20,12 +20,6 @@ struct _EspNvsCsv {
 	gpointer user_data;
 };
 
-static gboolean csv_fails(GError **error, guint line, const char *what)
-{
-	g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID, "line %u: %s", line, what);
-	return FALSE;
-}
-
 static gboolean read_header(EspNvsCsv *reader, const CsvRow *row, GError **error)
 {
 	for (guint c = 0; c < COLUMNS; c++) {
@@ -35,11 +29,10 @@ static gboolean read_header(EspNvsCsv *reader, const CsvRow *row, GError **error
 			if (strcmp(csv_field(row, i, NULL), column_names[c]) == 0)
 				found = i;
 		if (found == csv_row_length(row)) {
-			g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
-				    "line %u: there is no column '%s'; the first line is "
-				    "key,type,encoding,value",
-				    row->line, column_names[c]);
-			return FALSE;
+			return csv_fails(error, ESP_ERROR_INVALID, row->line, 0,
+					 "there is no column '%s'; the first line is "
+					 "key,type,encoding,value",
+					 column_names[c]);
 		}
 		reader->columns[c] = found;
 	}
@@ -65,12 +58,10 @@ static gboolean keep_entry(EspNvsCsv *reader, const CsvRow *row, const EspNvsEnt
 		return FALSE;
 	}
 	if (entry->key != NULL &&
-	    !g_hash_table_add(reader->seen, g_strdup_printf("%s\n%s", entry->space, entry->key))) {
-		g_set_error(error, ESP_ERROR, ESP_ERROR_DUPLICATE_KEY,
-			    "line %u: key '%s.%s' is given twice; remove one of them", row->line,
-			    entry->space, entry->key);
-		return FALSE;
-	}
+	    !g_hash_table_add(reader->seen, g_strdup_printf("%s\n%s", entry->space, entry->key)))
+		return csv_fails(error, ESP_ERROR_DUPLICATE_KEY, row->line, 0,
+				 "key '%s.%s' is given twice; remove one of them", entry->space,
+				 entry->key);
 	g_array_append_val(reader->entries, *entry);
 	return TRUE;
 }
@@ -82,7 +73,8 @@ static gboolean read_namespace(EspNvsCsv *reader, const CsvRow *row, GError **er
 	EspNvsEntry entry = {.space = name, .type = ESP_NVS_NAMESPACE};
 
 	if (*name == '\0')
-		return csv_fails(error, row->line, "the namespace has no name");
+		return csv_fails(error, ESP_ERROR_INVALID, row->line, 0,
+				 "the namespace has no name");
 	reader->space = name;
 	return keep_entry(reader, row, &entry, error);
 }
@@ -93,7 +85,7 @@ static GBytes *load_file(const EspNvsCsv *reader, const CsvRow *row, GError **er
 	GBytes *bytes;
 
 	if (reader->load == NULL) {
-		(void)csv_fails(error, row->line,
+		(void)csv_fails(error, ESP_ERROR_INVALID, row->line, 0,
 				"rows of type 'file' are not read here; give the value itself");
 		return NULL;
 	}
@@ -111,10 +103,9 @@ static gboolean count_value(EspNvsCsv *reader, const CsvRow *row, const EspNvsEn
 		reader->value_bytes += entry->value.blob.size_bytes;
 	if (reader->value_bytes <= ESP_NVS_CSV_MAX_VALUE_BYTES)
 		return TRUE;
-	g_set_error(error, ESP_ERROR, ESP_ERROR_TOO_LARGE,
-		    "line %u: with key '%s.%s' the blobs have more than %d bytes", row->line,
-		    entry->space, entry->key, ESP_NVS_CSV_MAX_VALUE_BYTES);
-	return FALSE;
+	return csv_fails(error, ESP_ERROR_TOO_LARGE, row->line, 0,
+			 "with key '%s.%s' the blobs have more than %d bytes", entry->space,
+			 entry->key, ESP_NVS_CSV_MAX_VALUE_BYTES);
 }
 
 static gboolean read_value(EspNvsCsv *reader, const CsvRow *row, gboolean is_file, GError **error)
@@ -126,7 +117,7 @@ static gboolean read_value(EspNvsCsv *reader, const CsvRow *row, gboolean is_fil
 	const void *data;
 
 	if (reader->space == NULL)
-		return csv_fails(error, row->line,
+		return csv_fails(error, ESP_ERROR_INVALID, row->line, 0,
 				 "there is no namespace yet; begin with a row of type 'namespace'");
 	entry.key = g_string_chunk_insert_const(reader->contents->names,
 						column(reader, row, KEY, NULL));
@@ -154,9 +145,8 @@ static gboolean read_entry(EspNvsCsv *reader, const CsvRow *row, GError **error)
 		return read_namespace(reader, row, error);
 	if (strcmp(type, "data") == 0 || strcmp(type, "file") == 0)
 		return read_value(reader, row, *type == 'f', error);
-	g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
-		    "line %u: the type '%s' is none of namespace, data, file", row->line, type);
-	return FALSE;
+	return csv_fails(error, ESP_ERROR_INVALID, row->line, 0,
+			 "the type '%s' is none of namespace, data, file", type);
 }
 
 EspNvsCsv *esp_nvs_csv_new(EspNvsCsvLoad load, gpointer user_data)
@@ -200,7 +190,7 @@ gboolean esp_nvs_csv_add(EspNvsCsv *csv, const char *text, gsize size_bytes, GEr
 	if (!csv_read_row(&reader, &row, error))
 		return FALSE;
 	if (csv_row_length(&row) == 0)
-		return csv_fails(error, row.line,
+		return csv_fails(error, ESP_ERROR_INVALID, row.line, 0,
 				 "the text is empty; the first line is key,type,encoding,value");
 	if (!read_header(csv, &row, error))
 		return FALSE;

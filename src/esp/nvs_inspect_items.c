@@ -85,11 +85,6 @@ static void inspect_duplicate(NvsInspector *inspector, const NvsLiveItem *older,
 
 /* ---- Blobs ---- */
 
-static guint version_of(const NvsLiveItem *part)
-{
-	return part->chunk < NVS_CHUNK_VERSION ? 0 : 1;
-}
-
 /* `items` are all of one namespace and key. */
 static void inspect_blob(NvsInspector *inspector, const NvsLiveItem *items, gsize n_items)
 {
@@ -113,9 +108,7 @@ static void inspect_blob(NvsInspector *inspector, const NvsLiveItem *items, gsiz
 					  parts.bytes[version]);
 	}
 	for (gsize i = 0; i < n_items; i++)
-		if (items[i].type == NVS_TYPE_BLOB_DATA &&
-		    (items[i].chunk & ~NVS_CHUNK_VERSION) >=
-			    (int)parts.allowed[version_of(&items[i])])
+		if (nvs_blob_part_is_stray(&items[i], &parts))
 			nvs_inspector_add(inspector, ESP_NVS_WARNING, ESP_NVS_FINDING_BLOB_PART,
 					  items[i].page, items[i].index,
 					  "%s: part 0x%02x is in no blob; an update was cut off",

@@ -46,10 +46,8 @@ static void summarise(EspNvsPageSummary *summary, const NvsPage *page, gsize off
 
 static gboolean bitmap_is_blank(const guint8 *page)
 {
-	const guint8 *bitmap = page + NVS_BITMAP_OFFSET;
-
-	return bitmap[0] == 0xFF &&
-	       memcmp(bitmap, bitmap + 1, NVS_ENTRIES_OFFSET - NVS_BITMAP_OFFSET - 1) == 0;
+	return esp_bytes_are(page + NVS_BITMAP_OFFSET, NVS_ENTRIES_OFFSET - NVS_BITMAP_OFFSET,
+			     0xFF);
 }
 
 /* Why a page does not count. What has no entry yet was cut while it was made or erased. */
@@ -146,9 +144,8 @@ static gboolean stored_is(const NvsInspector *inspector, const NvsPage *page, gu
 			  guint8 byte)
 {
 	gsize offset = (gsize)(nvs_entry_at(page->bytes, index) - inspector->volume.image);
-	const guint8 *entry = inspector->stored + offset;
 
-	return entry[0] == byte && memcmp(entry, entry + 1, ESP_NVS_ENTRY_BYTES - 1) == 0;
+	return esp_bytes_are(inspector->stored + offset, ESP_NVS_ENTRY_BYTES, byte);
 }
 
 static guint inspect_empty(NvsInspector *inspector, const NvsPage *page, guint first)

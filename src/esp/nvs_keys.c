@@ -72,7 +72,7 @@ gboolean esp_nvs_keys_read(const guint8 *data, gsize size_bytes, EspNvsKeys *key
 			    size_bytes);
 		return FALSE;
 	}
-	if (data[0] == 0xFF && memcmp(data, data + 1, READ_BYTES - 1) == 0)
+	if (esp_bytes_are(data, READ_BYTES, 0xFF))
 		return keys_fail(error, ESP_ERROR_NOT_FOUND,
 				 "it is erased flash: no keys were made yet");
 	if (esp_get_le32(data + CRC_OFFSET) != esp_crc_rom(data, ESP_NVS_KEYS_BYTES))

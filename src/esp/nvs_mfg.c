@@ -28,21 +28,6 @@ struct _EspNvsMfgValues {
 	CsvRow first; /* where the values to repeat are */
 };
 
-static gboolean fails(GError **error, int code, guint line, const char *format, ...)
-	G_GNUC_PRINTF(4, 5);
-
-static gboolean fails(GError **error, int code, guint line, const char *format, ...)
-{
-	g_autofree char *what = NULL;
-	va_list args;
-
-	va_start(args, format);
-	what = g_strdup_vprintf(format, args);
-	va_end(args);
-	g_set_error(error, ESP_ERROR, code, "line %u%s", line, what);
-	return FALSE;
-}
-
 /* ---- The header ---- */
 
 /* The first key of the config from `index` on. */
@@ -75,19 +60,19 @@ static gboolean match_columns(EspNvsMfgValues *values, const CsvRow *header, GEr
 			values->columns[index] = column;
 			index = next_key(mfg, index + 1);
 		} else if (is_key(mfg, name)) {
-			return fails(error, ESP_ERROR_INVALID, header->line,
-				     ", column %u: '%s' stands where %s%s%s; give the columns in "
-				     "the order of the config, each key once",
-				     column + 1, name, wanted == NULL ? "no key" : "'",
-				     wanted == NULL ? "" : wanted,
-				     wanted == NULL ? " is left" : "' is next");
+			return csv_fails(error, ESP_ERROR_INVALID, header->line, column + 1,
+					 "'%s' stands where %s%s%s; give the columns in "
+					 "the order of the config, each key once",
+					 name, wanted == NULL ? "no key" : "'",
+					 wanted == NULL ? "" : wanted,
+					 wanted == NULL ? " is left" : "' is next");
 		}
 	}
 	if (index == mfg->keys->len)
 		return TRUE;
-	return fails(error, ESP_ERROR_INVALID, header->line,
-		     ": there is no column '%s', which line %u of the config wants",
-		     nvs_mfg_key(mfg, index)->key, nvs_mfg_key(mfg, index)->line);
+	return csv_fails(error, ESP_ERROR_INVALID, header->line, 0,
+			 "there is no column '%s', which line %u of the config wants",
+			 nvs_mfg_key(mfg, index)->key, nvs_mfg_key(mfg, index)->line);
 }
 
 static gboolean find_id(EspNvsMfgValues *values, const CsvRow *header, const char *id_column,
@@ -101,8 +86,8 @@ static gboolean find_id(EspNvsMfgValues *values, const CsvRow *header, const cha
 			values->id_column = column;
 			return TRUE;
 		}
-	return fails(error, ESP_ERROR_INVALID, header->line,
-		     ": there is no column '%s' to take the devices' names from", id_column);
+	return csv_fails(error, ESP_ERROR_INVALID, header->line, 0,
+			 "there is no column '%s' to take the devices' names from", id_column);
 }
 
 static gboolean read_header(EspNvsMfgValues *values, const char *id_column, GError **error)
@@ -112,8 +97,8 @@ static gboolean read_header(EspNvsMfgValues *values, const char *id_column, GErr
 	if (!csv_read_row(&values->reader, &header, error))
 		return FALSE;
 	if (csv_row_length(&header) == 0)
-		return fails(error, ESP_ERROR_INVALID, header.line,
-			     ": the values are empty; the first line has the names of the keys");
+		return csv_fails(error, ESP_ERROR_INVALID, header.line, 0,
+				 "the values are empty; the first line has the names of the keys");
 	values->n_columns = csv_row_length(&header);
 	values->columns = g_new(guint, values->mfg->keys->len);
 	memset(values->columns, 0xFF, values->mfg->keys->len * sizeof(guint));
@@ -198,9 +183,9 @@ gboolean esp_nvs_mfg_next(EspNvsMfgValues *values, EspNvsMfgRow *row, GError **e
 			return TRUE;
 	} while (n_columns < values->n_columns && csv_row_is_blank(&row->csv));
 	if (n_columns != values->n_columns)
-		return fails(error, ESP_ERROR_INVALID, row->csv.line,
-			     ": the row has %u columns, the header has %u", n_columns,
-			     values->n_columns);
+		return csv_fails(error, ESP_ERROR_INVALID, row->csv.line, 0,
+				 "the row has %u columns, the header has %u", n_columns,
+				 values->n_columns);
 	row->number = ++values->n_rows;
 	g_snprintf(row->number_text, sizeof row->number_text, "%" G_GUINT64_FORMAT, row->number);
 	row->id = values->id_column == NO_COLUMN ? row->number_text
@@ -223,10 +208,10 @@ static const char *value_text(const EspNvsMfgValues *values, const EspNvsMfgRow 
 	first = csv_field(&values->first, column, size_bytes);
 	if (*own == '\0' || strcmp(own, first) == 0)
 		return first;
-	fails(error, ESP_ERROR_INVALID, row->csv.line,
-	      ", column %u: key '%s.%s' is marked REPEAT and has another value than in the first "
-	      "row; leave it empty, or take REPEAT from the config",
-	      column + 1, key->space, key->key);
+	csv_fails(error, ESP_ERROR_INVALID, row->csv.line, column + 1,
+		  "key '%s.%s' is marked REPEAT and has another value than in the first "
+		  "row; leave it empty, or take REPEAT from the config",
+		  key->space, key->key);
 	return NULL;
 }
 

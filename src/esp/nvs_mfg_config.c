@@ -19,21 +19,6 @@ typedef struct {
 	const char *space;
 } Reader;
 
-static gboolean fails(GError **error, int code, guint line, guint column, const char *format, ...)
-	G_GNUC_PRINTF(5, 6);
-
-static gboolean fails(GError **error, int code, guint line, guint column, const char *format, ...)
-{
-	g_autofree char *what = NULL;
-	va_list args;
-
-	va_start(args, format);
-	what = g_strdup_vprintf(format, args);
-	va_end(args);
-	g_set_error(error, ESP_ERROR, code, "line %u, column %u: %s", line, column + 1, what);
-	return FALSE;
-}
-
 static const char *text_of(const CsvRow *row, guint column)
 {
 	const char *field = csv_field(row, column, NULL);
@@ -58,10 +43,10 @@ static gboolean no_more_columns(const CsvRow *row, guint from, GError **error)
 {
 	for (guint column = from; column < csv_row_length(row); column++)
 		if (*text_of(row, column) != '\0')
-			return fails(error, ESP_ERROR_INVALID, row->line, column,
-				     "'%s' is one column too many; a row is "
-				     "key,type,encoding[,REPEAT]",
-				     text_of(row, column));
+			return csv_fails(error, ESP_ERROR_INVALID, row->line, column + 1,
+					 "'%s' is one column too many; a row is "
+					 "key,type,encoding[,REPEAT]",
+					 text_of(row, column));
 	return TRUE;
 }
 
@@ -73,7 +58,8 @@ static gboolean read_namespace(Reader *reader, const CsvRow *row, GError **error
 	};
 
 	if (*key.space == '\0')
-		return fails(error, ESP_ERROR_INVALID, row->line, KEY, "the namespace has no name");
+		return csv_fails(error, ESP_ERROR_INVALID, row->line, KEY + 1,
+				 "the namespace has no name");
 	if (!name_check(&key, error) || !no_more_columns(row, ENCODING, error))
 		return FALSE;
 	reader->space = key.space;
@@ -88,8 +74,8 @@ static gboolean read_repeat(const CsvRow *row, NvsMfgKey *key, GError **error)
 
 	key->repeats = strcmp(word, "REPEAT") == 0;
 	if (!key->repeats && *word != '\0')
-		return fails(error, ESP_ERROR_INVALID, row->line, REPEAT,
-			     "'%s' is not REPEAT; a row is key,type,encoding[,REPEAT]", word);
+		return csv_fails(error, ESP_ERROR_INVALID, row->line, REPEAT + 1,
+				 "'%s' is not REPEAT; a row is key,type,encoding[,REPEAT]", word);
 	return no_more_columns(row, COLUMNS, error);
 }
 
@@ -98,8 +84,8 @@ static gboolean read_key(Reader *reader, const CsvRow *row, GError **error)
 	NvsMfgKey key = {.space = reader->space, .line = row->line};
 
 	if (reader->space == NULL)
-		return fails(error, ESP_ERROR_INVALID, row->line, TYPE,
-			     "there is no namespace yet; begin with a row 'name,namespace,'");
+		return csv_fails(error, ESP_ERROR_INVALID, row->line, TYPE + 1,
+				 "there is no namespace yet; begin with a row 'name,namespace,'");
 	key.key = g_string_chunk_insert_const(reader->mfg->names, text_of(row, KEY));
 	key.is_file = strcmp(text_of(row, TYPE), "file") == 0;
 	if (!name_check(&key, error))
@@ -112,8 +98,9 @@ static gboolean read_key(Reader *reader, const CsvRow *row, GError **error)
 	if (!read_repeat(row, &key, error))
 		return FALSE;
 	if (!g_hash_table_add(reader->seen, g_strdup_printf("%s\n%s", key.space, key.key)))
-		return fails(error, ESP_ERROR_DUPLICATE_KEY, row->line, KEY,
-			     "key '%s.%s' is given twice; remove one of them", key.space, key.key);
+		return csv_fails(error, ESP_ERROR_DUPLICATE_KEY, row->line, KEY + 1,
+				 "key '%s.%s' is given twice; remove one of them", key.space,
+				 key.key);
 	g_array_append_val(reader->mfg->keys, key);
 	return TRUE;
 }
@@ -127,10 +114,10 @@ static gboolean read_row(Reader *reader, const CsvRow *row, GError **error)
 	if (strcmp(type, "data") == 0 || strcmp(type, "file") == 0)
 		return read_key(reader, row, error);
 	if (strcmp(type, "type") == 0 && strcmp(text_of(row, KEY), "key") == 0)
-		return fails(error, ESP_ERROR_INVALID, row->line, KEY,
-			     "a config has no header; remove this line");
-	return fails(error, ESP_ERROR_INVALID, row->line, TYPE,
-		     "the type '%s' is none of namespace, data, file", type);
+		return csv_fails(error, ESP_ERROR_INVALID, row->line, KEY + 1,
+				 "a config has no header; remove this line");
+	return csv_fails(error, ESP_ERROR_INVALID, row->line, TYPE + 1,
+			 "the type '%s' is none of namespace, data, file", type);
 }
 
 static gboolean read_all(Reader *reader, CsvReader *text, GError **error)
@@ -147,9 +134,8 @@ static gboolean read_all(Reader *reader, CsvReader *text, GError **error)
 	}
 	if (reader->mfg->keys->len > 0)
 		return TRUE;
-	g_set_error(error, ESP_ERROR, ESP_ERROR_INVALID,
-		    "line %u: the config is empty; begin with a row 'name,namespace,'", row.line);
-	return FALSE;
+	return csv_fails(error, ESP_ERROR_INVALID, row.line, 0,
+			 "the config is empty; begin with a row 'name,namespace,'");
 }
 
 EspNvsMfg *esp_nvs_mfg_new(const char *config, gsize size_bytes, GError **error)

@@ -138,7 +138,7 @@ NvsBlobParts nvs_blob_parts(const NvsLiveItem *items, gsize n_items)
 
 	for (gsize i = 0; i < n_items; i++)
 		if (items[i].type == NVS_TYPE_BLOB_DATA) {
-			guint version = items[i].chunk < NVS_CHUNK_VERSION ? 0 : 1;
+			guint version = nvs_chunk_version(items[i].chunk);
 
 			parts.bytes[version] += esp_get_le16(items[i].entry + 24);
 			parts.chunks[version]++;
@@ -149,10 +149,18 @@ NvsBlobParts nvs_blob_parts(const NvsLiveItem *items, gsize n_items)
 gboolean nvs_blob_index_ok(const NvsLiveItem *item, const NvsBlobParts *parts)
 {
 	const guint8 *value = item->entry + 24;
-	guint version = value[5] == 0 ? 0 : 1;
+	guint version = nvs_chunk_version(value[5]);
 
 	return (value[5] == 0 || value[5] == NVS_CHUNK_VERSION) &&
 	       parts->chunks[version] == value[4] && parts->bytes[version] == esp_get_le32(value);
+}
+
+gboolean nvs_blob_part_is_stray(const NvsLiveItem *item, const NvsBlobParts *parts)
+{
+	guint version = nvs_chunk_version(item->chunk);
+
+	return item->type == NVS_TYPE_BLOB_DATA &&
+	       item->chunk - version * NVS_CHUNK_VERSION >= parts->allowed[version];
 }
 
 static gboolean drop_item(NvsVolume *volume, const NvsLiveItem *item, GError **error)
@@ -172,18 +180,14 @@ static gboolean check_blob(NvsVolume *volume, const NvsLiveItem *items, gsize n_
 		if (items[i].type != NVS_TYPE_BLOB_INDEX)
 			continue;
 		if (nvs_blob_index_ok(&items[i], &parts))
-			parts.allowed[value[5] == 0 ? 0 : 1] = value[4];
+			parts.allowed[nvs_chunk_version(value[5])] = value[4];
 		else if (!drop_item(volume, &items[i], error))
 			return FALSE;
 	}
-	for (gsize i = 0; i < n_items; i++) {
-		guint version = items[i].chunk < NVS_CHUNK_VERSION ? 0 : 1;
-
-		if (items[i].type == NVS_TYPE_BLOB_DATA &&
-		    items[i].chunk - version * NVS_CHUNK_VERSION >= parts.allowed[version] &&
+	for (gsize i = 0; i < n_items; i++)
+		if (nvs_blob_part_is_stray(&items[i], &parts) &&
 		    !drop_item(volume, &items[i], error))
 			return FALSE;
-	}
 	return TRUE;
 }
 

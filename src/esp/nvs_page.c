@@ -139,3 +139,24 @@ gboolean nvs_entry_data_ok(const guint8 *entry)
 	return esp_get_le32(entry + 28) ==
 	       esp_crc_rom(entry + ESP_NVS_ENTRY_BYTES, esp_get_le16(entry + 24));
 }
+
+gboolean esp_nvs_same_value(const EspNvsEntry *a, const EspNvsEntry *b)
+{
+	guint8 value_a[8], value_b[8];
+
+	if (a->type != b->type)
+		return FALSE;
+	switch (a->type) {
+	case ESP_NVS_STRING:
+		return strcmp(a->value.text, b->value.text) == 0;
+	case ESP_NVS_BLOB:
+		return a->value.blob.size_bytes == b->value.blob.size_bytes &&
+		       (a->value.blob.size_bytes == 0 ||
+			memcmp(a->value.blob.data, b->value.blob.data, a->value.blob.size_bytes) ==
+				0);
+	default:
+		nvs_value_encode(a, value_a);
+		nvs_value_encode(b, value_b);
+		return memcmp(value_a, value_b, sizeof value_a) == 0;
+	}
+}

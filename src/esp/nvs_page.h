@@ -113,6 +113,12 @@ static inline const guint8 *nvs_entry_at(const guint8 *page, guint index)
 	return page + NVS_ENTRIES_OFFSET + (gsize)index * ESP_NVS_ENTRY_BYTES;
 }
 
+/* Which of a blob's two versions a chunk number is of: 0 or 1. */
+static inline guint nvs_chunk_version(guint chunk)
+{
+	return chunk < NVS_CHUNK_VERSION ? 0 : 1;
+}
+
 /* TRUE if the entry's CRC is right. */
 gboolean nvs_entry_crc_ok(const guint8 *entry);
 

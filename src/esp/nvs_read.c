@@ -260,7 +260,7 @@ static guint8 *plain_copy(const guint8 *data, gsize size_bytes, const EspNvsKeys
 	return copy;
 }
 
-static EspNvsContents *read_volume(const NvsVolume *volume, EspNvsReadFlags flags)
+EspNvsContents *nvs_volume_read(const NvsVolume *volume, EspNvsReadFlags flags)
 {
 	EspNvsContents *contents = esp_nvs_contents_new();
 	g_autoptr(GArray) items = nvs_volume_items(volume);
@@ -292,7 +292,7 @@ EspNvsContents *esp_nvs_read_encrypted(const guint8 *data, gsize size_bytes, con
 		volume.skip_newer = salvage;
 		if (nvs_volume_mount(&volume, nvs_scan_mounts_writable(data, size_bytes), NULL,
 				     error))
-			contents = read_volume(&volume, flags);
+			contents = nvs_volume_read(&volume, flags);
 	}
 	if (keys != NULL)
 		explicit_bzero(copy, size_bytes);

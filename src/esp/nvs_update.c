@@ -193,8 +193,7 @@ static gboolean is_not_fresh(const NvsLiveItem *item, gconstpointer data)
 
 	if (item->type == NVS_TYPE_BLOB_DATA)
 		return fresh->first_chunk == NVS_CHUNK_NONE ||
-		       (item->chunk < NVS_CHUNK_VERSION) !=
-			       (fresh->first_chunk < NVS_CHUNK_VERSION);
+		       nvs_chunk_version(item->chunk) != nvs_chunk_version(fresh->first_chunk);
 	return item->entry != fresh->entry;
 }
 
@@ -210,7 +209,7 @@ static gboolean is_chunk_of_version(const NvsLiveItem *item, gconstpointer data)
 	const guint *first_chunk = data;
 
 	return item->type == NVS_TYPE_BLOB_DATA &&
-	       (item->chunk < NVS_CHUNK_VERSION) == (*first_chunk < NVS_CHUNK_VERSION);
+	       nvs_chunk_version(item->chunk) == nvs_chunk_version(*first_chunk);
 }
 
 /* ---- Setting ---- */
@@ -310,27 +309,6 @@ static const guint8 *newest_entry(const NvsVolume *volume)
 	return g_array_index(items, NvsLiveItem, items->len - 1).entry;
 }
 
-static gboolean same_value(const EspNvsEntry *a, const EspNvsEntry *b)
-{
-	guint8 value_a[8], value_b[8];
-
-	if (a == NULL || a->type != b->type)
-		return FALSE;
-	switch (a->type) {
-	case ESP_NVS_STRING:
-		return strcmp(a->value.text, b->value.text) == 0;
-	case ESP_NVS_BLOB:
-		return a->value.blob.size_bytes == b->value.blob.size_bytes &&
-		       (a->value.blob.size_bytes == 0 ||
-			memcmp(a->value.blob.data, b->value.blob.data, a->value.blob.size_bytes) ==
-				0);
-	default:
-		nvs_value_encode(a, value_a);
-		nvs_value_encode(b, value_b);
-		return memcmp(value_a, value_b, sizeof value_a) == 0;
-	}
-}
-
 static gboolean set_key(NvsVolume *volume, const EspNvsEntry *entry, GError **error)
 {
 	Fresh fresh = {.first_chunk = NVS_CHUNK_NONE};
@@ -357,12 +335,9 @@ static gboolean close_damaged_page(NvsVolume *volume, GError **error)
 
 	if (first >= ESP_NVS_PAGE_ENTRIES || page->state != NVS_PAGE_ACTIVE)
 		return TRUE;
-	for (guint i = first; i < ESP_NVS_PAGE_ENTRIES && blank; i++) {
-		const guint8 *entry = nvs_entry_at(page->bytes, i);
-
-		blank = nvs_entry_state(page->bytes, i) == NVS_ENTRY_EMPTY && entry[0] == 0xFF &&
-			memcmp(entry, entry + 1, ESP_NVS_ENTRY_BYTES - 1) == 0;
-	}
+	for (guint i = first; i < ESP_NVS_PAGE_ENTRIES && blank; i++)
+		blank = nvs_entry_state(page->bytes, i) == NVS_ENTRY_EMPTY &&
+			esp_bytes_are(nvs_entry_at(page->bytes, i), ESP_NVS_ENTRY_BYTES, 0xFF);
 	if (blank)
 		return TRUE;
 	page->next_free = ESP_NVS_PAGE_ENTRIES;
@@ -426,15 +401,14 @@ gboolean esp_nvs_set(guint8 *image, gsize size_bytes, const EspNvsKeys *keys,
 	g_auto(NvsVolume) volume = {0};
 	g_autoptr(EspNvsContents) contents = NULL;
 	g_autoptr(GError) failure = NULL;
+	const EspNvsEntry *old;
 
 	if (!esp_nvs_entry_check(entry, error) ||
 	    !mount_for_update(&volume, image, size_bytes, keys, flash, error))
 		return FALSE;
-	contents = esp_nvs_read(volume.image, size_bytes, ESP_NVS_READ_DEFAULT, error);
-	if (contents == NULL)
-		return FALSE;
-	if (entry->type != ESP_NVS_NAMESPACE &&
-	    same_value(esp_nvs_find(contents, entry->space, entry->key), entry))
+	contents = nvs_volume_read(&volume, ESP_NVS_READ_DEFAULT);
+	old = esp_nvs_find(contents, entry->space, entry->key);
+	if (entry->type != ESP_NVS_NAMESPACE && old != NULL && esp_nvs_same_value(old, entry))
 		return TRUE;
 	if (set_key(&volume, entry, &failure))
 		return TRUE;

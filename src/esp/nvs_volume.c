@@ -45,11 +45,6 @@ void nvs_volume_clear(NvsVolume *volume)
 
 /* ---- Pages ---- */
 
-static gboolean all_ones(const guint8 *bytes, gsize size_bytes)
-{
-	return bytes[0] == 0xFF && memcmp(bytes, bytes + 1, size_bytes - 1) == 0;
-}
-
 static gboolean page_load(const NvsVolume *volume, NvsPage *page, GError **error)
 {
 	guint32 state = esp_get_le32(page->bytes);
@@ -57,8 +52,9 @@ static gboolean page_load(const NvsVolume *volume, NvsPage *page, GError **error
 	page->sequence = esp_get_le32(page->bytes + 4);
 	page->next_free = ESP_NVS_PAGE_ENTRIES;
 	if (state == NVS_PAGE_UNUSED) {
-		page->state = all_ones(page->bytes, ESP_NVS_PAGE_BYTES) ? NVS_PAGE_UNUSED
-									: NVS_PAGE_CORRUPT;
+		page->state = esp_bytes_are(page->bytes, ESP_NVS_PAGE_BYTES, 0xFF)
+				      ? NVS_PAGE_UNUSED
+				      : NVS_PAGE_CORRUPT;
 		return TRUE;
 	}
 	if (!nvs_page_in_use(page->bytes)) {

@@ -77,6 +77,9 @@ gint nvs_live_item_compare(gconstpointer a, gconstpointer b);
 /* TRUE if both are of one namespace and key. */
 gboolean nvs_live_item_same_key(const NvsLiveItem *a, const NvsLiveItem *b);
 
+/* What the volume, which is mounted, holds. Yours. */
+EspNvsContents *nvs_volume_read(const NvsVolume *volume, EspNvsReadFlags flags);
+
 /* TRUE if the item gives a namespace an index that one can have. */
 gboolean nvs_defines_space(const NvsLiveItem *item);
 
@@ -92,6 +95,9 @@ NvsBlobParts nvs_blob_parts(const NvsLiveItem *items, gsize n_items);
 
 /* TRUE if the parts are as many and as long as the index says. */
 gboolean nvs_blob_index_ok(const NvsLiveItem *index, const NvsBlobParts *parts);
+
+/* TRUE if `item` is a part that no valid index wants. parts->allowed is known. */
+gboolean nvs_blob_part_is_stray(const NvsLiveItem *item, const NvsBlobParts *parts);
 
 /* Writes to flash what clears bits, at `at` within the image; encrypts what is in entries, which
  * are written whole. */

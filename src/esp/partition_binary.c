@@ -8,7 +8,6 @@
 
 enum {
 	MD5_AT = 16, /* in its row; 0xFF before it */
-	MD5_BYTES = 16,
 	LABEL_BYTES = 16,
 	ROW_MAGIC = 0x50AA,
 	MD5_MAGIC = 0xEBEB,
@@ -41,10 +40,10 @@ static gboolean row_is_end(const guint8 *row)
 
 static void check_md5(const guint8 *data, gsize at, GPtrArray *findings)
 {
-	guint8 digest[MD5_BYTES];
+	guint8 digest[ESP_MD5_BYTES];
 
 	esp_md5(data, at, digest);
-	if (memcmp(digest, data + at + MD5_AT, MD5_BYTES) != 0)
+	if (memcmp(digest, data + at + MD5_AT, ESP_MD5_BYTES) != 0)
 		partition_fault(findings, 0, ESP_ERROR_CORRUPT,
 				"partition table: MD5 checksums don't match: row %" G_GSIZE_FORMAT
 				" has not that of the rows before it; they are damaged",

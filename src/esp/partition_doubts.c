@@ -19,17 +19,11 @@ static void warn(const Doubt *doubt, const char *format, ...) G_GNUC_PRINTF(2, 3
 
 static void warn(const Doubt *doubt, const char *format, ...)
 {
-	guint line = doubt->at == NULL ? 0 : doubt->at->line;
-	g_autofree char *what = NULL;
 	va_list args;
 
 	va_start(args, format);
-	what = g_strdup_vprintf(format, args);
+	partition_finding(doubt->findings, doubt->at, ESP_PARTITION_WARNING, 0, format, args);
 	va_end(args);
-	if (line == 0)
-		partition_warning(doubt->findings, 0, "%s", what);
-	else
-		partition_warning(doubt->findings, line, "line %u: %s", line, what);
 }
 
 /* ---- One partition ---- */

@@ -15,18 +15,16 @@ GPtrArray *esp_partition_findings_new(void)
 	return g_ptr_array_new_with_free_func(finding_free);
 }
 
+/* Takes `text`. */
 static void append(GPtrArray *findings, EspPartitionSeverity severity, guint line, int code,
-		   const char *format, va_list args) G_GNUC_PRINTF(5, 0);
-
-static void append(GPtrArray *findings, EspPartitionSeverity severity, guint line, int code,
-		   const char *format, va_list args)
+		   char *text)
 {
 	EspPartitionFinding *finding = g_new0(EspPartitionFinding, 1);
 
 	finding->severity = severity;
 	finding->code = code;
 	finding->line = line;
-	finding->text = g_strdup_vprintf(format, args);
+	finding->text = text;
 	g_ptr_array_add(findings, finding);
 }
 
@@ -35,17 +33,18 @@ void partition_fault(GPtrArray *findings, guint line, int code, const char *form
 	va_list args;
 
 	va_start(args, format);
-	append(findings, ESP_PARTITION_FAULT, line, code, format, args);
+	append(findings, ESP_PARTITION_FAULT, line, code, g_strdup_vprintf(format, args));
 	va_end(args);
 }
 
-void partition_warning(GPtrArray *findings, guint line, const char *format, ...)
+void partition_finding(GPtrArray *findings, const EspPartition *at, EspPartitionSeverity severity,
+		       int code, const char *format, va_list args)
 {
-	va_list args;
+	guint line = at == NULL ? 0 : at->line;
+	g_autofree char *text = g_strdup_vprintf(format, args);
 
-	va_start(args, format);
-	append(findings, ESP_PARTITION_WARNING, line, 0, format, args);
-	va_end(args);
+	append(findings, severity, line, code,
+	       line == 0 ? g_steal_pointer(&text) : g_strdup_printf("line %u: %s", line, text));
 }
 
 static const EspPartitionFinding *first_fault(const GPtrArray *findings)

@@ -4,12 +4,16 @@
 #include "esp/partition_table.h"
 
 #include <glib.h>
+#include <stdarg.h>
 
 /* Appends a finding. `line` 0 is none; it is for the finding's field, the text says it itself. */
 void partition_fault(GPtrArray *findings, guint line, int code, const char *format, ...)
 	G_GNUC_PRINTF(4, 5);
-void partition_warning(GPtrArray *findings, guint line, const char *format, ...)
-	G_GNUC_PRINTF(3, 4);
+
+/* Appends a finding about `at`, or about the table if that is NULL; a line of the CSV that it has
+ * goes before the text. `code` 0 for a warning. */
+void partition_finding(GPtrArray *findings, const EspPartition *at, EspPartitionSeverity severity,
+		       int code, const char *format, va_list args) G_GNUC_PRINTF(5, 0);
 
 gboolean partition_has_faults(const GPtrArray *findings);
 

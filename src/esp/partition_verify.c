@@ -27,17 +27,11 @@ static void fault(const Verify *verify, int code, const char *format, ...) G_GNU
 
 static void fault(const Verify *verify, int code, const char *format, ...)
 {
-	guint line = verify->at == NULL ? 0 : verify->at->line;
-	g_autofree char *what = NULL;
 	va_list args;
 
 	va_start(args, format);
-	what = g_strdup_vprintf(format, args);
+	partition_finding(verify->findings, verify->at, ESP_PARTITION_FAULT, code, format, args);
 	va_end(args);
-	if (line == 0)
-		partition_fault(verify->findings, 0, code, "%s", what);
-	else
-		partition_fault(verify->findings, line, code, "line %u: %s", line, what);
 }
 
 static guint64 end_of(const EspPartition *partition)

@@ -1,5 +1,6 @@
 #include "esp/xts.h"
 
+#include "esp/aes.h"
 #include "esp/openssl.h"
 
 #include <string.h>
@@ -17,19 +18,6 @@ struct _EspXts {
 	guint8 masks[RUN_BYTES]; /* of each block, what is added before and after the cipher */
 };
 
-/* One half of the key with AES by itself: blocks in, blocks out. */
-static EVP_CIPHER_CTX *half_new(const guint8 *key, gsize key_bytes, int encrypt)
-{
-	const EspOpenssl *ssl = esp_openssl();
-	EVP_CIPHER_CTX *half = ssl->EVP_CIPHER_CTX_new();
-	const EVP_CIPHER *aes = key_bytes == 16 ? ssl->EVP_aes_128_ecb() : ssl->EVP_aes_256_ecb();
-
-	if (half == NULL || ssl->EVP_CipherInit_ex(half, aes, NULL, key, NULL, encrypt) != 1 ||
-	    ssl->EVP_CIPHER_CTX_set_padding(half, 0) != 1)
-		g_error("OpenSSL has no AES; its installation is broken");
-	return half;
-}
-
 EspXts *esp_xts_new(EspXtsDirection direction, const guint8 *key, gsize key_bytes)
 {
 	EspXts *xts;
@@ -37,8 +25,8 @@ EspXts *esp_xts_new(EspXtsDirection direction, const guint8 *key, gsize key_byte
 	g_return_val_if_fail(
 		key_bytes == ESP_XTS_128_KEY_BYTES || key_bytes == ESP_XTS_256_KEY_BYTES, NULL);
 	xts = g_new(EspXts, 1);
-	xts->data = half_new(key, key_bytes / 2, direction == ESP_XTS_ENCRYPT);
-	xts->tweak = half_new(key + key_bytes / 2, key_bytes / 2, 1);
+	xts->data = aes_new(key, key_bytes / 2, direction == ESP_XTS_ENCRYPT);
+	xts->tweak = aes_new(key + key_bytes / 2, key_bytes / 2, 1);
 	return xts;
 }
 
@@ -50,15 +38,6 @@ void esp_xts_free(EspXts *xts)
 	esp_openssl()->EVP_CIPHER_CTX_free(xts->tweak);
 	esp_openssl()->OPENSSL_cleanse(xts, sizeof *xts);
 	g_free(xts);
-}
-
-static void cipher(EVP_CIPHER_CTX *half, guint8 *data, gsize size_bytes)
-{
-	int written = 0;
-
-	if (esp_openssl()->EVP_CipherUpdate(half, data, &written, data, (int)size_bytes) != 1 ||
-	    (gsize)written != size_bytes)
-		g_error("OpenSSL's AES failed; its installation is broken");
 }
 
 /* Whole words: bytes one by one would cost more than the cipher. */
@@ -119,10 +98,10 @@ void esp_xts_run(EspXts *xts, guint8 *data, gsize unit_bytes, gsize n_units, gui
 			store(xts->first + i * ESP_XTS_BLOCK_BYTES + 8, 0);
 			first_tweak += tweak_step;
 		}
-		cipher(xts->tweak, xts->first, n * ESP_XTS_BLOCK_BYTES);
+		aes_turn(xts->tweak, xts->first, n * ESP_XTS_BLOCK_BYTES);
 		spread(xts, unit_bytes / ESP_XTS_BLOCK_BYTES, n);
 		add(data, xts->masks, n * unit_bytes);
-		cipher(xts->data, data, n * unit_bytes);
+		aes_turn(xts->data, data, n * unit_bytes);
 		add(data, xts->masks, n * unit_bytes);
 		data += n * unit_bytes;
 		n_units -= n;
