@@ -32,13 +32,9 @@ typedef struct {
 static gboolean parse_place(Place *place, GError **error)
 {
 	*place = (Place){.crypt_config = ESP_FLASH_CRYPT_CONFIG_MAX};
-	place->chip = esp_chip_find(chip_option);
-	if (place->chip == NULL) {
-		g_set_error(error, BASE_ERROR, BASE_ERROR_INVALID,
-			    "--chip '%s' is not known here; esp32, esp32c3, esp32s3 … are",
-			    chip_option);
+	place->chip = cmd_chip_parse(chip_option, error);
+	if (place->chip == NULL)
 		return FALSE;
-	}
 	if (!cmd_number_parse("--address", address_option, 0, G_MAXUINT32, &place->address, error))
 		return FALSE;
 	if (config_option == NULL)

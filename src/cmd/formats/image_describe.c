@@ -41,3 +41,8 @@ gboolean cmd_image_check_is_of_damage(const EspImageCheck *check)
 
 	return check->verdict == ESP_IMAGE_CHECK_FAILED && g_strv_contains(names, check->name);
 }
+
+gboolean cmd_image_is_limit(guint revision)
+{
+	return revision != 0 && revision != ESP_IMAGE_NO_REVISION_LIMIT;
+}

@@ -29,3 +29,6 @@ const char *cmd_image_kind_name(EspImageKind kind);
 
 /* The checks that speak of damage, not of a chip or a slot. */
 gboolean cmd_image_check_is_of_damage(const EspImageCheck *check);
+
+/* TRUE if a maximum revision is one, and not a mark that there is none. */
+gboolean cmd_image_is_limit(guint revision);

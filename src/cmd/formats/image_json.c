@@ -38,7 +38,7 @@ static void set_validity(json_t *object, EspImageValidity validity)
 /* null where there is no limit. */
 static void set_limit(json_t *object, const char *key, guint revision)
 {
-	if (revision == 0 || revision == ESP_IMAGE_NO_REVISION_LIMIT)
+	if (!cmd_image_is_limit(revision))
 		json_object_set_new(object, key, json_null());
 	else
 		set_number(object, key, revision);

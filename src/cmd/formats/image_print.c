@@ -56,15 +56,10 @@ static void print_flash(const EspImage *image, const EspChip *chip)
 	     frequency != NULL ? frequency : frequency_number, size);
 }
 
-static gboolean is_limit(guint revision)
-{
-	return revision != 0 && revision != ESP_IMAGE_NO_REVISION_LIMIT;
-}
-
 /* "v0.3 to v1.99", "v0.3 or later". Yours. */
 static char *revisions(guint min, guint max)
 {
-	if (is_limit(max))
+	if (cmd_image_is_limit(max))
 		return g_strdup_printf("v%u.%u to v%u.%u", min / 100, min % 100, max / 100,
 				       max % 100);
 	return g_strdup_printf("v%u.%u or later", min / 100, min % 100);

@@ -39,18 +39,6 @@ static const GOptionEntry options[] = {
 	G_OPTION_ENTRY_NULL,
 };
 
-/* The file of --table, and what came of it. */
-typedef struct {
-	EspPartitionTable *table; /* NULL: not asked for */
-	gboolean fits;            /* some slot */
-} Slots;
-
-static void slots_clear(Slots *slots)
-{
-	esp_partition_table_free(slots->table);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Slots, slots_clear)
-
 /* "v1.3", "1.3" and "103" are the same. ESP_IMAGE_ANY if the option was not given. */
 static gboolean parse_revision(const char *option, const char *text, gint64 *revision,
 			       GError **error)
@@ -86,13 +74,9 @@ static gboolean parse_target(EspImageTarget *target, GError **error)
 
 	*target = (EspImageTarget){.secure_version = ESP_IMAGE_ANY};
 	if (chip_option != NULL) {
-		target->chip = esp_chip_find(chip_option);
-		if (target->chip == NULL) {
-			g_set_error(error, BASE_ERROR, BASE_ERROR_INVALID,
-				    "--chip '%s' is not known here; esp32, esp32c3, esp32s3 … are",
-				    chip_option);
+		target->chip = cmd_chip_parse(chip_option, error);
+		if (target->chip == NULL)
 			return FALSE;
-		}
 	}
 	if (bootloader_option)
 		target->kind = ESP_IMAGE_KIND_BOOTLOADER;
@@ -113,23 +97,22 @@ static gboolean parse_target(EspImageTarget *target, GError **error)
 			      error);
 }
 
-static gboolean read_table(const EspImageTarget *target, Slots *slots, GError **error)
+/* The table of --table, or NULL with an error. Yours. */
+static EspPartitionTable *read_table(const EspImageTarget *target, GError **error)
 {
-	g_autoptr(GBytes) bytes = NULL;
+	g_autoptr(GBytes) bytes = cmd_input_read(table_option, ESP_PARTITION_CSV_MAX_BYTES, error);
 	EspPartitionTableOptions table_options = {0};
+	EspPartitionTable *table;
 
-	if (table_option == NULL)
-		return TRUE;
-	bytes = cmd_input_read(table_option, ESP_PARTITION_CSV_MAX_BYTES, error);
 	if (bytes == NULL)
-		return FALSE;
+		return NULL;
 	if (target->chip != NULL)
 		table_options.bootloader_offset = target->chip->boot_offset;
-	slots->table = esp_partition_table_read(g_bytes_get_data(bytes, NULL),
-						g_bytes_get_size(bytes), &table_options, error);
-	if (slots->table == NULL)
+	table = esp_partition_table_read(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes),
+					 &table_options, error);
+	if (table == NULL)
 		g_prefix_error(error, "%s: ", cmd_input_name(table_option));
-	return slots->table != NULL;
+	return table;
 }
 
 static guint64 bytes_needed(const CmdImage *file)
@@ -139,23 +122,41 @@ static guint64 bytes_needed(const CmdImage *file)
 	return file->is_signed ? esp_image_signed_bytes(image) : image->size_bytes;
 }
 
-/* Each slot as an object, and whether the image fits one at least. */
-static json_t *slots_json(const CmdImage *file, Slots *slots)
+static gboolean fits(const CmdImage *file, const EspPartition *slot)
 {
-	guint64 needed = bytes_needed(file);
+	return file->report->image.has_end && bytes_needed(file) <= slot->size_bytes;
+}
+
+/* The slots of a table, or of none: NULL. */
+static GPtrArray *slots_of(const EspPartitionTable *table)
+{
+	GPtrArray *slots = g_ptr_array_new();
+
+	for (gsize i = 0; table != NULL && i < table->n_partitions; i++)
+		if (table->partitions[i].type == ESP_PARTITION_APP)
+			g_ptr_array_add(slots, &table->partitions[i]);
+	return slots;
+}
+
+static gboolean fits_some(const CmdImage *file, const GPtrArray *slots)
+{
+	for (guint i = 0; i < slots->len; i++)
+		if (fits(file, slots->pdata[i]))
+			return TRUE;
+	return FALSE;
+}
+
+static json_t *slots_json(const CmdImage *file, const GPtrArray *slots)
+{
 	json_t *array = json_array();
 
-	for (gsize i = 0; slots->table != NULL && i < slots->table->n_partitions; i++) {
-		const EspPartition *partition = &slots->table->partitions[i];
-		gboolean fits = file->report->image.has_end && needed <= partition->size_bytes;
+	for (guint i = 0; i < slots->len; i++) {
+		const EspPartition *slot = slots->pdata[i];
 
-		if (partition->type != ESP_PARTITION_APP)
-			continue;
-		slots->fits = slots->fits || fits;
-		json_array_append_new(
-			array, json_pack("{s:s, s:I, s:I, s:b}", "label", partition->label,
-					 "offset", (json_int_t)partition->offset, "sizeBytes",
-					 (json_int_t)partition->size_bytes, "fits", fits));
+		json_array_append_new(array, json_pack("{s:s, s:I, s:I, s:b}", "label", slot->label,
+						       "offset", (json_int_t)slot->offset,
+						       "sizeBytes", (json_int_t)slot->size_bytes,
+						       "fits", fits(file, slot)));
 	}
 	return array;
 }
@@ -171,7 +172,7 @@ static const char *verdict_name(EspImageVerdict verdict)
 	return names[verdict];
 }
 
-static json_t *document(const CmdImage *file, json_t *slots, gboolean would_start)
+static json_t *document(const CmdImage *file, const GPtrArray *slots, gboolean would_start)
 {
 	const EspImageReport *report = file->report;
 	json_t *root = json_object(), *checks = json_array();
@@ -184,34 +185,31 @@ static json_t *document(const CmdImage *file, json_t *slots, gboolean would_star
 	json_object_set_new(root, "file", json_string(file->name));
 	json_object_set_new(root, "kind", json_string(cmd_image_kind_name(report->kind)));
 	json_object_set_new(root, "checks", checks);
-	json_object_set(root, "slots", slots);
+	json_object_set_new(root, "slots", slots_json(file, slots));
 	json_object_set_new(root, "wouldStart", json_boolean(would_start));
 	return root;
 }
 
-static void print_slots(const CmdImage *file, const json_t *slots)
+static void print_slots(const CmdImage *file, const GPtrArray *slots)
 {
 	guint64 needed = bytes_needed(file);
-	const json_t *slot;
-	size_t i;
 
-	json_array_foreach (slots, i, slot) {
-		const char *label = base_json_get_string(slot, "label", NULL);
-		guint64 size = (guint64)base_json_get_int(slot, 0, "sizeBytes", NULL);
+	for (guint i = 0; i < slots->len; i++) {
+		const EspPartition *slot = slots->pdata[i];
 
 		if (!file->report->image.has_end)
 			printf("slot     %-*s where the image ends is not known\n", NAME_WIDTH,
-			       label);
-		else if (needed <= size)
+			       slot->label);
+		else if (fits(file, slot))
 			printf("fits     %-*s %" G_GUINT64_FORMAT " bytes free\n", NAME_WIDTH,
-			       label, size - needed);
+			       slot->label, slot->size_bytes - needed);
 		else
-			printf("too big  %-*s by %" G_GUINT64_FORMAT " bytes\n", NAME_WIDTH, label,
-			       needed - size);
+			printf("too big  %-*s by %" G_GUINT64_FORMAT " bytes\n", NAME_WIDTH,
+			       slot->label, needed - slot->size_bytes);
 	}
 }
 
-static void print(const CmdImage *file, const json_t *slots)
+static void print(const CmdImage *file, const GPtrArray *slots)
 {
 	const EspImageReport *report = file->report;
 
@@ -221,16 +219,17 @@ static void print(const CmdImage *file, const json_t *slots)
 	print_slots(file, slots);
 }
 
-static CmdExit tell(const CmdImage *file, Slots *slots, gboolean is_json)
+/* `table` NULL: no slots were asked for. */
+static CmdExit tell(const CmdImage *file, const EspPartitionTable *table, gboolean is_json)
 {
-	g_autoptr(json_t) slot_list = slots_json(file, slots);
-	gboolean has_slot = slots->table == NULL || slots->fits;
-	gboolean would_start = file->report->would_start && has_slot;
+	g_autoptr(GPtrArray) slots = slots_of(table);
+	gboolean would_start =
+		file->report->would_start && (table == NULL || fits_some(file, slots));
 
 	if (is_json)
-		cmd_json_print(document(file, slot_list, would_start));
+		cmd_json_print(document(file, slots, would_start));
 	else
-		print(file, slot_list);
+		print(file, slots);
 	if (would_start)
 		return CMD_DONE;
 	fflush(stdout);
@@ -244,7 +243,7 @@ static CmdExit run(int argc, char **argv)
 {
 	g_autoptr(GError) error = NULL;
 	g_auto(CmdImage) file = {0};
-	g_auto(Slots) slots = {0};
+	g_autoptr(EspPartitionTable) table = NULL;
 	CmdExit exit = CMD_DONE;
 	EspImageTarget target;
 	gboolean is_json;
@@ -258,10 +257,11 @@ static CmdExit run(int argc, char **argv)
 		return cmd_usage_error(NAME, "one file is needed");
 	if (!parse_target(&target, &error))
 		return cmd_usage_error(NAME, "%s", error->message);
-	if (!read_table(&target, &slots, &error) ||
-	    !cmd_image_open(&file, argv[1], &target, &error))
+	if (table_option != NULL)
+		table = read_table(&target, &error);
+	if (error != NULL || !cmd_image_open(&file, argv[1], &target, &error))
 		return cmd_fail(NAME, error);
-	return tell(&file, &slots, is_json);
+	return tell(&file, table, is_json);
 }
 
 const CmdCommand cmd_image_verify = {

@@ -108,6 +108,16 @@ void cmd_json_print(json_t *document)
 	json_decref(document);
 }
 
+const EspChip *cmd_chip_parse(const char *text, GError **error)
+{
+	const EspChip *chip = esp_chip_find(text);
+
+	if (chip == NULL)
+		g_set_error(error, BASE_ERROR, BASE_ERROR_INVALID,
+			    "--chip '%s' is not known here; esp32, esp32c3, esp32s3 … are", text);
+	return chip;
+}
+
 static guint64 unit_of(char suffix)
 {
 	switch (g_ascii_tolower(suffix)) {

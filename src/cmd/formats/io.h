@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "cmd/command.h"
+#include "esp/chips.h"
 
 #include <glib.h>
 
@@ -32,6 +33,9 @@ gboolean cmd_output_is_json(const char *name, const char *output, CmdExit *exit)
 
 /* Prints a document with two spaces of indentation, and drops the reference. */
 void cmd_json_print(json_t *document);
+
+/* The chip that the option `--chip` names; borrowed, or NULL with BASE_ERROR_INVALID. */
+const EspChip *cmd_chip_parse(const char *text, GError **error);
 
 /* Reads "4096", "0x1000", "4K", "1M" (k and m, too) from `min` to `max`. FALSE, `value` untouched,
  * with BASE_ERROR_INVALID: "OPTION takes …, not 'text'". */

@@ -42,7 +42,7 @@ static gsize each_difference(const NvsImage *a, const NvsImage *b, Differ differ
 
 		i += order <= 0 ? 1 : 0;
 		k += order >= 0 ? 1 : 0;
-		if (order == 0 && nvs_show_same(first, second))
+		if (order == 0 && esp_nvs_same_value(first, second))
 			continue;
 		n++;
 		differ(order <= 0 ? first : NULL, order >= 0 ? second : NULL, user_data);

@@ -1,5 +1,7 @@
 #include "cmd/formats/nvs_show.h"
 
+#include "base/hex.h"
+
 #include <string.h>
 
 enum { SIGNED = 0x10, WIDTH = 0x0F };
@@ -38,13 +40,9 @@ gsize nvs_show_size(const EspNvsEntry *entry)
 
 static void append_hex(GString *text, const void *data, gsize size_bytes)
 {
-	static const char digits[] = "0123456789abcdef";
-	const guint8 *bytes = data;
+	g_autofree char *hex = base_hex(data, size_bytes);
 
-	for (gsize i = 0; i < size_bytes; i++) {
-		g_string_append_c(text, digits[bytes[i] >> 4]);
-		g_string_append_c(text, digits[bytes[i] & 0x0F]);
-	}
+	g_string_append(text, hex);
 }
 
 static void append_number(GString *text, const EspNvsEntry *entry)
@@ -138,13 +136,4 @@ json_t *nvs_show_json(const EspNvsEntry *entry)
 							 ? (json_int_t)entry->value.i
 							 : (json_int_t)entry->value.u));
 	return object;
-}
-
-gboolean nvs_show_same(const EspNvsEntry *a, const EspNvsEntry *b)
-{
-	g_autoptr(GString) one = g_string_new(NULL), other = g_string_new(NULL);
-
-	nvs_show_raw(one, a);
-	nvs_show_raw(other, b);
-	return a->type == b->type && g_string_equal(one, other);
 }

@@ -22,6 +22,3 @@ void nvs_show_raw(GString *text, const EspNvsEntry *entry);
  * of 64 bits strings (JavaScript's numbers do not hold them); a string is a string, one that is not
  * UTF-8 and a blob have `valueHex` in place of `value`. Yours. */
 json_t *nvs_show_json(const EspNvsEntry *entry);
-
-/* TRUE if both have the same type and value. */
-gboolean nvs_show_same(const EspNvsEntry *a, const EspNvsEntry *b);

@@ -10,7 +10,7 @@
 
 typedef struct {
 	char *slots, *table;
-	gboolean factory, test;
+	gboolean factory;
 } CmdOtadataWords;
 extern CmdOtadataWords cmd_otadata_words;
 
@@ -53,8 +53,6 @@ guint8 *cmd_otadata_read(const char *path, gsize *size_bytes, GError **error);
 char *cmd_otadata_slot_name(int slot);
 
 /* Prints the records, which app starts and why, and what is tried then: for people, or as a JSON
- * document. */
-gboolean cmd_otadata_report_text(const guint8 *data, gsize size_bytes, const CmdOtadataApps *apps,
-				 GError **error);
-json_t *cmd_otadata_report_json(const guint8 *data, gsize size_bytes, const CmdOtadataApps *apps,
-				GError **error);
+ * document. FALSE with ESP_ERROR_*. */
+gboolean cmd_otadata_report(const guint8 *data, gsize size_bytes, const CmdOtadataApps *apps,
+			    gboolean is_json, GError **error);

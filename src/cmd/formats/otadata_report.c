@@ -113,8 +113,8 @@ static void print_rollback(const Report *report)
 	}
 }
 
-gboolean cmd_otadata_report_text(const guint8 *data, gsize size_bytes, const CmdOtadataApps *apps,
-				 GError **error)
+static gboolean report_text(const guint8 *data, gsize size_bytes, const CmdOtadataApps *apps,
+			    GError **error)
 {
 	Report report;
 	g_autofree char *slot = NULL;
@@ -165,8 +165,8 @@ static json_t *order_json(const Report *report)
 	return list;
 }
 
-json_t *cmd_otadata_report_json(const guint8 *data, gsize size_bytes, const CmdOtadataApps *apps,
-				GError **error)
+static json_t *report_json(const guint8 *data, gsize size_bytes, const CmdOtadataApps *apps,
+			   GError **error)
 {
 	Report report;
 	g_autofree char *slot = NULL, *rolled = NULL, *rollback = NULL;
@@ -189,4 +189,17 @@ json_t *cmd_otadata_report_json(const guint8 *data, gsize size_bytes, const CmdO
 		json_object_set_new(document, "rejectedGoesTo", json_string(rollback));
 	}
 	return document;
+}
+
+gboolean cmd_otadata_report(const guint8 *data, gsize size_bytes, const CmdOtadataApps *apps,
+			    gboolean is_json, GError **error)
+{
+	json_t *document;
+
+	if (!is_json)
+		return report_text(data, size_bytes, apps, error);
+	document = report_json(data, size_bytes, apps, error);
+	if (document != NULL)
+		cmd_json_print(document);
+	return document != NULL;
 }

@@ -113,20 +113,6 @@ static gboolean change(const Set *set, guint8 *data, gsize size_bytes, GError **
 	return !set->marks || esp_otadata_mark(data, size_bytes, set->state, NULL, error);
 }
 
-static gboolean report(const Set *set, const guint8 *data, gsize size_bytes, GError **error)
-{
-	json_t *document;
-
-	if (strcmp(set->out, "-") == 0)
-		return TRUE;
-	if (!set->is_json)
-		return cmd_otadata_report_text(data, size_bytes, &set->apps, error);
-	document = cmd_otadata_report_json(data, size_bytes, &set->apps, error);
-	if (document != NULL)
-		cmd_json_print(document);
-	return document != NULL;
-}
-
 static CmdExit run(int argc, char **argv)
 {
 	g_autofree guint8 *data = NULL;
@@ -147,7 +133,8 @@ static CmdExit run(int argc, char **argv)
 	data = read_data(&set, &size_bytes, &error);
 	if (data == NULL || !change(&set, data, size_bytes, &error) ||
 	    !cmd_output_write(set.out, data, size_bytes, CMD_MODE_PUBLIC, &error) ||
-	    !report(&set, data, size_bytes, &error))
+	    (strcmp(set.out, "-") != 0 &&
+	     !cmd_otadata_report(data, size_bytes, &set.apps, set.is_json, &error)))
 		return cmd_fail(NAME, error);
 	return CMD_DONE;
 }

@@ -17,28 +17,19 @@ static CmdExit run(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 	CmdExit exit = CMD_DONE;
 	gsize size_bytes = 0;
-	json_t *document;
+	gboolean is_json;
 
 	if (!cmd_parse(&cmd_otadata_show, &argc, &argv, &exit))
 		return exit;
 	if (argc != 2)
 		return cmd_usage_error(NAME, "name one file with the otadata partition");
-	if (cmd_output_is_json(NAME, output_option, &exit)) {
-		if (!cmd_otadata_apps_read(NAME, &apps, &exit))
-			return exit;
-		data = cmd_otadata_read(argv[1], &size_bytes, &error);
-		document = data == NULL ? NULL
-					: cmd_otadata_report_json(data, size_bytes, &apps, &error);
-		if (document != NULL)
-			cmd_json_print(document);
-	} else if (exit == CMD_DONE) {
-		if (!cmd_otadata_apps_read(NAME, &apps, &exit))
-			return exit;
-		data = cmd_otadata_read(argv[1], &size_bytes, &error);
-		if (data != NULL)
-			(void)cmd_otadata_report_text(data, size_bytes, &apps, &error);
-	}
-	return error != NULL ? cmd_fail(NAME, error) : exit;
+	is_json = cmd_output_is_json(NAME, output_option, &exit);
+	if (exit != CMD_DONE || !cmd_otadata_apps_read(NAME, &apps, &exit))
+		return exit;
+	data = cmd_otadata_read(argv[1], &size_bytes, &error);
+	if (data == NULL || !cmd_otadata_report(data, size_bytes, &apps, is_json, &error))
+		return cmd_fail(NAME, error);
+	return CMD_DONE;
 }
 
 const CmdCommand cmd_otadata_show = {
