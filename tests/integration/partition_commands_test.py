@@ -142,6 +142,19 @@ def no_terminal_sees_control_characters():
     check(done.returncode == 1 and b"\x1b" not in done.stdout + done.stderr and b"\\x1b" in done.stdout, done)
 
 
+def who_asks_a_table_for_its_apps_needs_no_offsets():
+    """A bootloader's row has its place from the options of `partitions build`; for slots it does not matter."""
+    Path("rows.csv").write_text("boot, bootloader, primary, N/A, N/A\notadata, data, ota, , 8K\nota_0, app, ota_0, , $SLOT\nota_1, app, ota_1, , $SLOT\n")
+    Path("garbage.bin").write_bytes(b"\xe9" + bytes(40))
+    done = espalier("otadata", "show", "o.bin", "--table", "rows.csv", SLOT="1M")
+    check(done.returncode == 0 and b"ota_1" in done.stdout, done)
+    done = espalier("image", "verify", "garbage.bin", "--table", "rows.csv", SLOT="1M")
+    check(done.returncode == 1 and done.stdout.count(b"where the image ends is not known") == 2, done)
+    for command in (["otadata", "show", "o.bin"], ["image", "verify", "garbage.bin"]):
+        done = espalier(*command, "--table", "rows.csv")
+        check(done.returncode == 1 and b"rows.csv: Error at line 3: unknown variable 'SLOT'" in done.stderr, done)
+
+
 def libcrypto_is_not_opened():
     for arguments in (["partitions", "build", "partitions.csv", "t.bin"], ["partitions", "check", "t.bin"],
                       ["otadata", "set", "--new", "o.bin", "--slot", "1"]):
@@ -154,7 +167,8 @@ def main():
     os.chdir(folder)
     Path("partitions.csv").write_text(CSV)
     for test in (examples_run_as_printed, exit_statuses, a_failed_command_leaves_the_file_as_it_was, standard_input_and_output, json_documents,
-                 variables_and_extra_subtypes, no_terminal_sees_control_characters, libcrypto_is_not_opened):
+                 variables_and_extra_subtypes, no_terminal_sees_control_characters, libcrypto_is_not_opened,
+                 who_asks_a_table_for_its_apps_needs_no_offsets):
         test()
         print("ok: " + test.__name__)
     os.chdir("/")

@@ -1,9 +1,8 @@
 #include "cmd/commands.h"
 #include "cmd/formats/image_describe.h"
-#include "cmd/formats/io.h"
+#include "cmd/formats/partitions_options.h"
 
 #include "base/error.h"
-#include "esp/partition_table.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -95,24 +94,6 @@ static gboolean parse_target(EspImageTarget *target, GError **error)
 	return parse_revision("--revision", revision_option, &target->revision, error) &&
 	       parse_revision("--efuse-block-revision", efuse_option, &target->efuse_block_revision,
 			      error);
-}
-
-/* The table of --table, or NULL with an error. Yours. */
-static EspPartitionTable *read_table(const EspImageTarget *target, GError **error)
-{
-	g_autoptr(GBytes) bytes = cmd_input_read(table_option, ESP_PARTITION_CSV_MAX_BYTES, error);
-	EspPartitionTableOptions table_options = {0};
-	EspPartitionTable *table;
-
-	if (bytes == NULL)
-		return NULL;
-	if (target->chip != NULL)
-		table_options.bootloader_offset = target->chip->boot_offset;
-	table = esp_partition_table_read(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes),
-					 &table_options, error);
-	if (table == NULL)
-		g_prefix_error(error, "%s: ", cmd_input_name(table_option));
-	return table;
 }
 
 static guint64 bytes_needed(const CmdImage *file)
@@ -258,7 +239,7 @@ static CmdExit run(int argc, char **argv)
 	if (!parse_target(&target, &error))
 		return cmd_usage_error(NAME, "%s", error->message);
 	if (table_option != NULL)
-		table = read_table(&target, &error);
+		table = cmd_partitions_table_load(table_option, &error);
 	if (error != NULL || !cmd_image_open(&file, argv[1], &target, &error))
 		return cmd_fail(NAME, error);
 	return tell(&file, table, is_json);

@@ -1,6 +1,6 @@
 #include "cmd/formats/otadata_apps.h"
 
-#include "esp/partition_table.h"
+#include "cmd/formats/partitions_options.h"
 
 #include <stdlib.h>
 
@@ -8,31 +8,12 @@ enum { SLOTS_DEFAULT = 2, INPUT_MAX_BYTES = 1024 * 1024 };
 
 CmdOtadataWords cmd_otadata_words;
 
-static const char *from_environment(const char *name, gpointer user_data)
-{
-	(void)user_data;
-	return g_getenv(name);
-}
-
 static gboolean read_table(const char *name, CmdOtadataApps *apps, CmdExit *exit)
 {
-	const char *path = cmd_otadata_words.table;
-	/* Where the bootloader lies does not matter for the apps. */
-	const EspPartitionTableOptions options = {.variable = from_environment,
-						  .has_bootloader_offset = TRUE,
-						  .has_recovery_offset = TRUE};
-	g_autoptr(EspPartitionTable) table = NULL;
-	g_autoptr(GBytes) bytes = NULL;
 	g_autoptr(GError) error = NULL;
-	gsize size_bytes = 0;
-	const guint8 *data;
+	g_autoptr(EspPartitionTable) table =
+		cmd_partitions_table_load(cmd_otadata_words.table, &error);
 
-	bytes = cmd_input_read(path, ESP_PARTITION_CSV_MAX_BYTES, &error);
-	if (bytes != NULL) {
-		data = g_bytes_get_data(bytes, &size_bytes);
-		table = esp_partition_table_read(data, size_bytes, &options, &error);
-		g_prefix_error(&error, "%s: ", cmd_input_name(path));
-	}
 	if (table == NULL) {
 		*exit = cmd_fail(name, error);
 		return FALSE;

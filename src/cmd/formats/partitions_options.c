@@ -164,6 +164,23 @@ gboolean cmd_partitions_file_has_faults(const CmdPartitionsFile *file)
 	return !esp_partition_findings_ok(file->findings, NULL);
 }
 
+EspPartitionTable *cmd_partitions_table_load(const char *path, GError **error)
+{
+	const EspPartitionTableOptions options = {.variable = from_environment,
+						  .has_bootloader_offset = TRUE,
+						  .has_recovery_offset = TRUE};
+	g_autoptr(GBytes) bytes = cmd_input_read(path, INPUT_MAX_BYTES, error);
+	EspPartitionTable *table;
+
+	if (bytes == NULL)
+		return NULL;
+	table = esp_partition_table_read(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes),
+					 &options, error);
+	if (table == NULL)
+		g_prefix_error(error, "%s: ", cmd_input_name(path));
+	return table;
+}
+
 /* ---- Findings ---- */
 
 /* ESP-IDF's own words may say that it is one. */

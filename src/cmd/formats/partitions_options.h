@@ -79,6 +79,11 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CmdPartitionsOptions, cmd_partitions_options_cl
 gboolean cmd_partitions_options_read(const char *name, CmdPartitionsOptions *options,
 				     CmdExit *exit);
 
+/* Reads a table, CSV or binary, for the apps in it, "-" for standard input: `$NAME` is taken from
+ * the environment, and where bootloaders lie does not matter. Yours, or NULL with BASE_ERROR_*, or
+ * with ESP_ERROR_* that names the file. */
+EspPartitionTable *cmd_partitions_table_load(const char *path, GError **error);
+
 /* A table that was read, with everything found wrong with it. */
 typedef struct {
 	GBytes *bytes;
